@@ -1,0 +1,1 @@
+//! Pipeline expressions: templates, the SpEL parser, its evaluator and helper functions.

@@ -1,0 +1,1 @@
+//! The vocabulary of Spindrift: pipelines, stages, triggers, artifacts, executions.

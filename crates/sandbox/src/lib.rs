@@ -1,0 +1,1 @@
+//! A Kubernetes API in this process, with controllers and scripted faults.
