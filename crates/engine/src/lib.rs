@@ -1,0 +1,31 @@
+//! The pure core of Spindrift: what a run does next.
+//!
+//! A run is a state machine. `decide` takes a run, an event and the time, and answers with the changes it
+//! made and the effects it asks for. Nothing here reads a clock, draws a random number, touches a disk or a network, or
+//! starts a thread. The crates around it store the changes first and perform the effects second.
+
+mod change;
+mod effect;
+mod event;
+mod launch;
+mod run;
+mod stage_type;
+mod store;
+mod task;
+mod view;
+
+pub use change::{Change, Restart};
+pub use effect::{Deed, Effect, IdempotencyKey, Promise};
+pub use event::{Caller, Event, Refusal};
+pub use launch::{ChildFailure, ChildRequest, ChildState, Launcher};
+pub use run::Run;
+pub use stage_type::{ContextEdit, Registry, StageType, SyntheticPlan, SyntheticStage, TaskSpec};
+pub use store::{
+    ExecutionQuery, IndexRow, Ledger, Listed, PipelineRevision, RunState, Scope, Snapshot, Store,
+    StoreError, StoreHealth, Ticket, Write, outline,
+};
+pub use task::{
+    BoxFuture, EffectTask, Failure, InlineTask, Outcome, Sleep, TaskInput, TaskPolicy, TaskResult,
+    TaskRunner,
+};
+pub use view::StageView;

@@ -1,0 +1,63 @@
+//! What a stage type sees of a run.
+
+use spindrift_model::{Execution, Millis, Stage, Value};
+
+use crate::run::Run;
+
+/// A stage within its run, at a moment.
+#[derive(Clone, Copy)]
+pub struct StageView<'a> {
+    run: &'a Run,
+    stage: &'a Stage,
+    now: Millis,
+    time_zone: &'a str,
+}
+
+impl<'a> StageView<'a> {
+    /// The view of a stage of `run`.
+    pub fn new(run: &'a Run, stage: &'a Stage, now: Millis, time_zone: &'a str) -> Self {
+        Self {
+            run,
+            stage,
+            now,
+            time_zone,
+        }
+    }
+
+    /// The stage.
+    pub fn stage(&self) -> &'a Stage {
+        self.stage
+    }
+
+    /// The execution it belongs to.
+    pub fn execution(&self) -> &'a Execution {
+        self.run.execution()
+    }
+
+    /// The run it belongs to.
+    pub fn run(&self) -> &'a Run {
+        self.run
+    }
+
+    /// The moment.
+    pub fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// The IANA zone of time windows: the pipeline's, else the configuration's.
+    pub fn time_zone(&self) -> &'a str {
+        self.execution()
+            .time_zone
+            .as_deref()
+            .unwrap_or(self.time_zone)
+    }
+
+    /// A member of the stage's own context, else of the outputs of the nearest stage before it
+    /// (Orca's `StageContext.get`).
+    pub fn get(&self, key: &str) -> Option<&'a Value> {
+        self.stage
+            .context
+            .get(key)
+            .or_else(|| self.run.inherited(self.stage.serial, key))
+    }
+}
