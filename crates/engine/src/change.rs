@@ -188,4 +188,7 @@ pub struct Restart {
     pub stage: Serial,
     /// By whom.
     pub by: String,
+    /// Whether the stage only looks again at what it had started.
+    #[serde(default)]
+    pub look_again: bool,
 }

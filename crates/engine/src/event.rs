@@ -64,6 +64,8 @@ pub enum Event {
     Kept {
         /// Its number.
         number: u32,
+        /// What a canceled task's stage should note.
+        result: Option<Box<TaskResult>>,
     },
     /// The process has started again: everything under way must be performed again.
     Recovered,
@@ -103,6 +105,8 @@ pub enum Event {
         pipeline: Option<Box<Map>>,
         /// Whether the pipeline has a free slot; without one the restart waits in the queue.
         admitted: bool,
+        /// Whether the stage only looks again at what it had started (a child that was restarted itself).
+        look_again: bool,
     },
 }
 

@@ -1,13 +1,18 @@
 //! The pure core of Spindrift: what a run does next.
 //!
-//! A run is a state machine. `decide` takes a run, an event and the time, and answers with the changes it
+//! A run is a state machine. [`decide`] takes a run, an event and the time, and answers with the changes it
 //! made and the effects it asks for. Nothing here reads a clock, draws a random number, touches a disk or a network, or
 //! starts a thread. The crates around it store the changes first and perform the effects second.
 
 mod change;
+mod concurrency;
+mod decide;
 mod effect;
+mod evaluation;
 mod event;
+mod graph;
 mod launch;
+mod plan;
 mod run;
 mod stage_type;
 mod store;
@@ -15,9 +20,14 @@ mod task;
 mod view;
 
 pub use change::{Change, Restart};
+pub use concurrency::{ConcurrencyLimit, MAX_WAITING, SUPERSEDED, Turn};
+pub use decide::{Decision, Ids, Setting, decide, next_wake};
 pub use effect::{Deed, Effect, IdempotencyKey, Promise};
+pub use evaluation::{EmptyEnvironment, Environment};
 pub use event::{Caller, Event, Refusal};
+pub use graph::check_graph;
 pub use launch::{ChildFailure, ChildRequest, ChildState, Launcher};
+pub use plan::{Start, plan_execution};
 pub use run::Run;
 pub use stage_type::{ContextEdit, Registry, StageType, SyntheticPlan, SyntheticStage, TaskSpec};
 pub use store::{

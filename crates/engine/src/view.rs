@@ -2,6 +2,7 @@
 
 use spindrift_model::{Execution, Millis, Stage, Value};
 
+use crate::evaluation::Environment;
 use crate::run::Run;
 
 /// A stage within its run, at a moment.
@@ -11,17 +12,30 @@ pub struct StageView<'a> {
     stage: &'a Stage,
     now: Millis,
     time_zone: &'a str,
+    environment: &'a dyn Environment,
 }
 
 impl<'a> StageView<'a> {
     /// The view of a stage of `run`.
-    pub fn new(run: &'a Run, stage: &'a Stage, now: Millis, time_zone: &'a str) -> Self {
+    pub fn new(
+        run: &'a Run,
+        stage: &'a Stage,
+        now: Millis,
+        time_zone: &'a str,
+        environment: &'a dyn Environment,
+    ) -> Self {
         Self {
             run,
             stage,
             now,
             time_zone,
+            environment,
         }
+    }
+
+    /// What expressions may ask for besides the run.
+    pub fn environment(&self) -> &'a dyn Environment {
+        self.environment
     }
 
     /// The stage.

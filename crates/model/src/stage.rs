@@ -29,8 +29,8 @@ pub enum Phase {
     Work,
     /// Its stages after are under way.
     After,
-    /// It has failed; its stages for that case are under way.
-    OnFailure,
+    /// It has failed; its stages for that case are under way, and it will end in this state.
+    OnFailure(Status),
 }
 
 fn is_unplanned(phase: &Phase) -> bool {
