@@ -181,6 +181,45 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The stage whose row this alters; `None` when it alters the header only, or removes the stage.
+    pub fn touched(&self) -> Option<Serial> {
+        match self {
+            Change::StageAdded { stage } => Some(stage.serial),
+            Change::StageStatus { stage, .. }
+            | Change::StagePhase { stage, .. }
+            | Change::StageContext { stage, .. }
+            | Change::StageOutputs { stage, .. }
+            | Change::StageModified { stage, .. }
+            | Change::StageScheduled { stage, .. }
+            | Change::StageReset { stage }
+            | Change::TasksPlanned { stage, .. }
+            | Change::TaskStatus { stage, .. }
+            | Change::TaskPerformed { stage, .. }
+            | Change::TaskWaits { stage, .. }
+            | Change::TaskSignaled { stage, .. }
+            | Change::TaskRewound { stage, .. } => Some(*stage),
+            Change::ExecutionStatus { .. }
+            | Change::Canceled { .. }
+            | Change::Paused { .. }
+            | Change::Resumed { .. }
+            | Change::Trigger { .. }
+            | Change::Pending { .. }
+            | Change::StageRemoved { .. }
+            | Change::Promised { .. }
+            | Change::Kept { .. } => None,
+        }
+    }
+
+    /// The stage that this removes.
+    pub fn removed(&self) -> Option<Serial> {
+        match self {
+            Change::StageRemoved { stage } => Some(*stage),
+            _ => None,
+        }
+    }
+}
+
 /// A restart that waits for a free slot of its pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Restart {

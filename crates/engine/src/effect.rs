@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use spindrift_model::{ExecutionId, PipelineId, Serial, StageId};
+use spindrift_model::{ExecutionId, Serial, StageId};
 
 /// Something to do outside the core.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,11 +54,6 @@ pub enum Deed {
         execution: ExecutionId,
         /// The stage.
         stage: StageId,
-    },
-    /// Let the next waiting execution of the pipeline start.
-    ReleaseSlot {
-        /// The pipeline.
-        pipeline: PipelineId,
     },
     /// Restart the stage that started this execution, because this execution was restarted.
     RestartParent {

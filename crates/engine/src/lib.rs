@@ -4,6 +4,7 @@
 //! made and the effects it asks for. Nothing here reads a clock, draws a random number, touches a disk or a network, or
 //! starts a thread. The crates around it store the changes first and perform the effects second.
 
+mod authority;
 mod change;
 mod concurrency;
 mod decide;
@@ -11,6 +12,7 @@ mod effect;
 mod evaluation;
 mod event;
 mod graph;
+mod input;
 mod launch;
 mod plan;
 mod run;
@@ -19,6 +21,7 @@ mod store;
 mod task;
 mod view;
 
+pub use authority::acting_as;
 pub use change::{Change, Restart};
 pub use concurrency::{ConcurrencyLimit, MAX_WAITING, SUPERSEDED, Turn};
 pub use decide::{Decision, Ids, Setting, decide, next_wake};
@@ -26,6 +29,7 @@ pub use effect::{Deed, Effect, IdempotencyKey, Promise};
 pub use evaluation::{EmptyEnvironment, Environment};
 pub use event::{Caller, Event, Refusal};
 pub use graph::check_graph;
+pub use input::task_input;
 pub use launch::{ChildFailure, ChildRequest, ChildState, Launcher};
 pub use plan::{Start, plan_execution};
 pub use run::Run;

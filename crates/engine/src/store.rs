@@ -259,6 +259,12 @@ pub trait Store: Send + Sync + 'static {
     /// A run as it is on disk, or as it will be once everything committed so far is.
     fn run(&self, id: &ExecutionId) -> Result<Option<RunState>, StoreError>;
 
+    /// The changes of a run since its last snapshot, one list for each version; `None` when the store cannot tell.
+    fn log(&self, id: &ExecutionId) -> Result<Option<Vec<Vec<Change>>>, StoreError> {
+        let _ = id;
+        Ok(None)
+    }
+
     /// An execution without the contexts, outputs and tasks of its stages (only `group` of the contexts is kept).
     fn outline(&self, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {
         let run = self.run(id)?;

@@ -284,7 +284,6 @@ impl Step<'_, '_, '_> {
     /// Ends the execution, and with it everything that still runs.
     pub(super) fn end_execution(&mut self, status: Status) {
         self.cancel_active();
-        let held_slot = self.run.execution().status != Status::NotStarted;
         if self.run.ledger().waiting {
             self.record(Change::Pending {
                 restart: None,
@@ -297,12 +296,8 @@ impl Step<'_, '_, '_> {
         let parent = execution
             .parent()
             .map(|(execution, stage)| (execution.into(), stage.into()));
-        let pipeline = execution.pipeline_config_id.clone().filter(|_| held_slot);
         if let Some((execution, stage)) = parent {
             self.promise(Deed::TellParent { execution, stage });
-        }
-        if let Some(pipeline) = pipeline {
-            self.promise(Deed::ReleaseSlot { pipeline });
         }
     }
 }
