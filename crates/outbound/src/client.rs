@@ -131,34 +131,53 @@ impl Shared {
         progress: &Progress,
     ) -> Result<Response, Error> {
         let mut redirects = 0;
+        let mut from: Option<String> = None;
         loop {
-            let trust = self.guard.admit(&hop.target)?;
             let host = hop.target.authority();
-            progress.enter(Phase::Queue);
-            let _slot = self.slots.take(&host).await;
-            progress.enter(Phase::Answer);
-            let answer = self.ask(&hop, trust, &host).await?;
-            let next = match follow {
-                true => hop.next(
-                    answer.status(),
-                    answer.headers(),
-                    self.policy.allow_downgrade,
-                )?,
-                false => None,
-            };
-            let Some(next) = next else {
-                progress.enter(Phase::Body);
-                return self.read(answer, &host, limit).await;
-            };
-            if redirects == self.policy.max_redirects {
-                return Err(Error::TooManyRedirects {
-                    host,
-                    limit: redirects,
-                });
+            let step = self.step(&hop, &host, follow, limit, progress).await;
+            match (step, from) {
+                (Ok(Step::Done(response)), _) => return Ok(response),
+                (Ok(Step::Next(_)), _) if redirects == self.policy.max_redirects => {
+                    return Err(Error::TooManyRedirects {
+                        host,
+                        limit: redirects,
+                    });
+                }
+                (Ok(Step::Next(next)), _) => hop = *next,
+                (Err(error), None) => return Err(error),
+                (Err(error), Some(from)) => return Err(error.after(from)),
             }
             redirects += 1;
-            hop = next;
+            from = Some(host);
         }
+    }
+
+    /// One request of a chain. It gives its slot back before the next one asks for another.
+    async fn step(
+        &self,
+        hop: &Hop,
+        host: &str,
+        follow: bool,
+        limit: u64,
+        progress: &Progress,
+    ) -> Result<Step, Error> {
+        let trust = self.guard.admit(&hop.target)?;
+        let _slot = self.slots.take(host).await;
+        progress.enter(Phase::Answer);
+        let answer = self.ask(hop, trust, host).await?;
+        let next = match follow {
+            true => hop.next(
+                answer.status(),
+                answer.headers(),
+                self.policy.allow_downgrade,
+            )?,
+            false => None,
+        };
+        if let Some(next) = next {
+            return Ok(Step::Next(Box::new(next)));
+        }
+        progress.enter(Phase::Body);
+        self.read(answer, host, limit).await.map(Step::Done)
     }
 
     async fn ask(&self, hop: &Hop, trust: Trust, host: &str) -> Result<reqwest::Response, Error> {
@@ -218,7 +237,16 @@ impl Shared {
     }
 }
 
+/// What follows from an answer.
+enum Step {
+    Done(Response),
+    Next(Box<Hop>),
+}
+
 /// Which phase a request is in, to be asked after it was abandoned.
+///
+/// It starts in the queue and never returns there: once a server has seen the request, waiting before a later hop counts as waiting
+/// for the answer.
 #[derive(Default)]
 struct Progress(AtomicU8);
 

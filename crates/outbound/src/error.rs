@@ -93,6 +93,14 @@ pub enum Error {
         /// What is wrong with the target.
         reason: String,
     },
+    /// A later hop of a chain of redirects failed; earlier hops may have acted on the request.
+    #[error("after a redirect from {from}: {error}")]
+    Redirected {
+        /// The host that redirected last.
+        from: String,
+        /// What happened then; never `Redirected` itself.
+        error: Box<Error>,
+    },
     /// The body is encoded in a way this client does not read, or its encoding is broken.
     #[error("cannot decode the response from {host}: {reason}")]
     Encoding {
@@ -104,9 +112,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// What went wrong, whether or not a redirect came before.
+    pub fn cause(&self) -> &Error {
+        match self {
+            Error::Redirected { error, .. } => error,
+            other => other,
+        }
+    }
+
+    /// The error of a hop that was reached by a redirect.
+    pub(crate) fn after(self, from: String) -> Error {
+        match self {
+            Error::Redirected { .. } => self,
+            error => Error::Redirected {
+                from,
+                error: Box::new(error),
+            },
+        }
+    }
+
     /// Whether it is certain that no server saw the request, so that sending it again cannot do its work twice.
-    ///
-    /// Only meaningful for requests that do not follow redirects: an earlier hop may have acted.
     pub fn is_unsent(&self) -> bool {
         match self {
             Error::InvalidUrl { .. }
@@ -122,6 +147,7 @@ impl Error {
             | Error::TooLarge { .. }
             | Error::TooManyRedirects { .. }
             | Error::BadRedirect { .. }
+            | Error::Redirected { .. }
             | Error::Encoding { .. } => false,
         }
     }
@@ -129,6 +155,7 @@ impl Error {
     /// Whether the same request may succeed later without anybody changing it or the configuration.
     pub fn is_transient(&self) -> bool {
         match self {
+            Error::Redirected { error, .. } => error.is_transient(),
             Error::UnknownHost { .. }
             | Error::Connect { .. }
             | Error::Timeout { .. }

@@ -11,6 +11,22 @@
 //! - Nothing is unbounded: time, bytes before and after decompression, headers, redirects and concurrency all have limits.
 //! - No URL path or query, header value or body ever appears in an error or in `Debug` output.
 //! - Proxies named by environment variables are ignored: behind one, the addresses could not be checked.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use spindrift_outbound::{Outbound, Policy, Request};
+//!
+//! let policy = Policy { allow: vec!["jenkins.ci.svc.cluster.local:8080".parse()?], ..Policy::default() };
+//! let outbound = Outbound::new(policy)?;
+//! let hook = Request::post("https://hooks.example.com/deploy", "{}").header("Content-Type", "application/json");
+//! match outbound.send(hook).await {
+//!     Ok(response) => println!("{}", response.status),
+//!     Err(error) if error.is_unsent() && error.is_transient() => println!("try again: {error}"),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod address;
 mod body;

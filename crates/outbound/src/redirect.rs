@@ -45,11 +45,12 @@ impl Hop {
         let target = self.target.join(location).map_err(bad)?;
         let downgrade = self.target.url.scheme() == "https" && target.url.scheme() == "http";
         if downgrade && !allow_downgrade {
-            return Err(Error::Refused {
+            let refused = Error::Refused {
                 host: target.authority(),
                 address: None,
                 rule: Rule::Downgrade,
-            });
+            };
+            return Err(refused.after(self.target.authority()));
         }
         let mut headers = self.headers.clone();
         if !self.target.shares_secrets_with(&target) {

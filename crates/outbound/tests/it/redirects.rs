@@ -74,10 +74,13 @@ async fn a_redirect_to_a_name_is_resolved_and_judged() {
         .send(Request::get(first.url("/")))
         .await
         .unwrap_err();
-    assert!(
-        matches!(&error, Error::Refused { host, .. } if host == "innocent.example"),
-        "{error:?}"
+    assert!(matches!(error.cause(), Error::Refused { host, .. } if host == "innocent.example"));
+    assert!(!error.is_unsent(), "the first host has seen the request");
+    let expected = format!(
+        "after a redirect from {}: innocent.example resolves to 10.1.2.3, which is in the private range",
+        first.address
     );
+    assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[tokio::test]
@@ -254,7 +257,7 @@ async fn the_rule_names_what_was_refused() {
         .unwrap_err();
     assert!(
         matches!(
-            error,
+            error.cause(),
             Error::Refused {
                 rule: Rule::Range {
                     name: "private",

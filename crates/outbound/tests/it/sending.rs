@@ -1,8 +1,8 @@
 //! Ordinary requests arrive whole, and their framing is ours.
 
-use spindrift_outbound::{Error, Method, Request};
+use spindrift_outbound::{Error, Method, Outbound, Request};
 
-use crate::support::{Reply, answer, local, ok, serve};
+use crate::support::{Reply, allowing, answer, local, ok, serve};
 
 #[tokio::test]
 async fn a_request_arrives_and_its_answer_comes_back() {
@@ -140,4 +140,20 @@ async fn cookies_are_not_kept() {
         outbound.send(Request::get(server.url("/"))).await.unwrap();
     }
     assert!(server.seen().iter().all(|seen| !seen.contains("cookie")));
+}
+
+#[tokio::test]
+async fn the_system_resolver_is_asked() {
+    let server = serve("127.0.0.1", |_| ok("home")).await;
+    let url = format!("http://localhost:{}/", server.address.port());
+    let outbound = Outbound::new(allowing(&["localhost"])).unwrap();
+    assert_eq!(
+        outbound.send(Request::get(&url)).await.unwrap().text(),
+        "home"
+    );
+    let gone = Outbound::new(allowing(&["*.invalid"]))
+        .unwrap()
+        .send(Request::get("http://gone.invalid/"))
+        .await;
+    assert!(matches!(gone, Err(Error::UnknownHost { .. })), "{gone:?}");
 }

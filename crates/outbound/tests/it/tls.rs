@@ -134,7 +134,7 @@ async fn a_chain_over_https_cannot_end_in_a_file() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, Error::BadRedirect { host, .. } if host.starts_with("secure.example")),
+        matches!(error.cause(), Error::BadRedirect { host, .. } if host.starts_with("secure.example")),
         "{error:?}"
     );
     assert_eq!(secure.server.seen().len(), 1);
@@ -149,7 +149,7 @@ async fn https_is_not_left_unless_allowed() {
     let error = client(secure.trusting()).send(request()).await.unwrap_err();
     assert!(
         matches!(
-            error,
+            error.cause(),
             Error::Refused {
                 rule: Rule::Downgrade,
                 ..
@@ -157,6 +157,7 @@ async fn https_is_not_left_unless_allowed() {
         ),
         "{error:?}"
     );
+    assert!(!error.is_unsent(), "the first host has seen the request");
     assert_eq!(plain.connections(), 0);
     let lenient = Policy {
         allow_downgrade: true,
