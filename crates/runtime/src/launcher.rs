@@ -1,0 +1,274 @@
+//! How the tasks of one execution start, read and end others.
+
+use std::sync::{Arc, Weak};
+
+use serde_json::json;
+use spindrift_engine::{
+    BoxFuture, ChildFailure, ChildRequest, ChildState, Failure, Launcher, PipelineRevision, outline,
+};
+use spindrift_model::{
+    Authentication, Execution, ExecutionId, ExecutionKind, Map, Pipeline, Status, Value,
+};
+
+use crate::engine::{Engine, Shared};
+use crate::error::EngineError;
+use crate::submit::StartRequest;
+
+/// A pipeline that starts itself through others is stopped at this depth.
+const MAX_DEPTH: u64 = 32;
+
+/// Reaches the engine without keeping it alive.
+pub(crate) struct RuntimeLauncher {
+    shared: Weak<Shared>,
+}
+
+impl RuntimeLauncher {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::downgrade(shared),
+        }
+    }
+
+    fn engine(&self) -> Result<Engine, Failure> {
+        let shared = self.shared.upgrade();
+        shared
+            .map(|shared| Engine { shared })
+            .ok_or_else(|| Failure::new("Unavailable", "the engine is shutting down").retryable())
+    }
+}
+
+impl Launcher for RuntimeLauncher {
+    fn start(&self, request: ChildRequest) -> BoxFuture<Result<ExecutionId, Failure>> {
+        let engine = self.engine();
+        Box::pin(async move { engine?.start_child(request).await })
+    }
+
+    fn state(&self, execution: ExecutionId) -> BoxFuture<Result<Option<ChildState>, Failure>> {
+        let engine = self.engine();
+        Box::pin(async move {
+            match engine?.execution(&execution) {
+                Ok(execution) => Ok(Some(child_state(&execution))),
+                Err(EngineError::UnknownExecution(_)) => Ok(None),
+                Err(error) => Err(to_failure(&error)),
+            }
+        })
+    }
+
+    fn cancel(
+        &self,
+        execution: ExecutionId,
+        by: String,
+        reason: Option<String>,
+    ) -> BoxFuture<Result<(), Failure>> {
+        let engine = self.engine();
+        Box::pin(async move {
+            match engine?.cancel(&execution, &by, reason).await {
+                // It has ended by itself, or never came to be.
+                Ok(_) | Err(EngineError::Refused(_) | EngineError::UnknownExecution(_)) => Ok(()),
+                Err(error) => Err(to_failure(&error)),
+            }
+        })
+    }
+}
+
+impl Engine {
+    async fn start_child(&self, request: ChildRequest) -> Result<ExecutionId, Failure> {
+        let parent = self
+            .execution(&request.parent)
+            .map_err(|error| to_failure(&error))?;
+        let depth = parent
+            .trigger
+            .map()
+            .get("depth")
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+            + 1;
+        if depth > MAX_DEPTH {
+            let message = format!(
+                "pipelines start each other more than {MAX_DEPTH} deep; a pipeline probably starts itself"
+            );
+            return Err(Failure::new("PipelineDepthException", message));
+        }
+        let revision = self.child_pipeline(&request, &parent)?;
+        let (pipeline, _) = Pipeline::parse(Value::Object(revision.document))
+            .map_err(|problems| to_failure(&EngineError::Invalid(problems)))?;
+        let user = request
+            .user
+            .clone()
+            .unwrap_or_else(|| parent.trigger.user().to_owned());
+        let root = parent.root_id.clone();
+        let trigger = child_trigger(&request, parent, &user, depth);
+        let start = StartRequest {
+            pipeline,
+            trigger,
+            authentication: Authentication {
+                user: Some(user),
+                allowed_accounts: Vec::new(),
+            },
+            origin: Some("pipeline".to_owned()),
+            kind: ExecutionKind::Pipeline,
+            id: None,
+            root,
+        };
+        let submitted = self
+            .submit(start)
+            .await
+            .map_err(|error| to_failure(&error))?;
+        Ok(submitted.execution.id.clone())
+    }
+
+    fn child_pipeline(
+        &self,
+        request: &ChildRequest,
+        parent: &Execution,
+    ) -> Result<PipelineRevision, Failure> {
+        let application = request
+            .application
+            .as_deref()
+            .unwrap_or(&parent.application);
+        let store = &self.shared.store;
+        let found = match store.pipeline(&request.pipeline) {
+            Ok(None) => store.pipeline_named(application, request.pipeline.as_str()),
+            found => found,
+        };
+        match found {
+            Ok(Some(pipeline)) => Ok(pipeline),
+            Ok(None) => Err(Failure::new(
+                "ConfigurationException",
+                format!(
+                    "the requested pipeline {:?} does not exist in application {application:?}",
+                    request.pipeline
+                ),
+            )),
+            Err(error) => Err(to_failure(&error.into())),
+        }
+    }
+}
+
+fn child_trigger(request: &ChildRequest, parent: Execution, user: &str, depth: u64) -> Map {
+    let mut trigger = Map::new();
+    let stage = request.parent_stage.as_str();
+    trigger.insert("type".into(), "pipeline".into());
+    trigger.insert("user".into(), user.into());
+    trigger.insert(
+        "parameters".into(),
+        Value::Object(request.parameters.clone()),
+    );
+    trigger.insert("artifacts".into(), Value::Array(request.artifacts.clone()));
+    trigger.insert(
+        "correlationId".into(),
+        request.correlation_id.clone().into(),
+    );
+    trigger.insert("dryRun".into(), request.dry_run.into());
+    trigger.insert("strategy".into(), request.strategy.into());
+    trigger.insert("parentExecutionId".into(), request.parent.as_str().into());
+    trigger.insert("parentPipelineId".into(), request.parent.as_str().into());
+    trigger.insert("parentPipelineStageId".into(), stage.into());
+    trigger.insert(
+        "parentPipelineApplication".into(),
+        parent.application.clone().into(),
+    );
+    trigger.insert("parentPipelineName".into(), parent.name.clone().into());
+    trigger.insert("depth".into(), depth.into());
+    trigger.insert("parentExecution".into(), parent_summary(parent));
+    trigger
+}
+
+/// What expressions of a child can read of its parent: everything but the stages' contexts and outputs, and the parent's own
+/// parent, so that a chain of pipelines does not grow with every link.
+fn parent_summary(parent: Execution) -> Value {
+    let mut trigger = parent.trigger.to_map();
+    trigger.shift_remove("parentExecution");
+    let mut summary = outline(parent);
+    summary.trigger = spindrift_model::Trigger::new(trigger);
+    serde_json::to_value(&summary).unwrap_or(Value::Null)
+}
+
+fn child_state(execution: &Execution) -> ChildState {
+    let mut outputs = Map::new();
+    for stage in execution
+        .stages
+        .iter()
+        .filter(|stage| !stage.is_synthetic())
+    {
+        for (key, value) in &stage.outputs {
+            match (outputs.get_mut(key), value) {
+                (Some(Value::Array(list)), Value::Array(more)) => {
+                    let fresh: Vec<Value> = more
+                        .iter()
+                        .filter(|item| !list.contains(item))
+                        .cloned()
+                        .collect();
+                    list.extend(fresh);
+                }
+                _ => {
+                    outputs.insert(key.clone(), value.clone());
+                }
+            }
+        }
+    }
+    let failures = execution
+        .stages
+        .iter()
+        .enumerate()
+        .filter(|(_, stage)| stage.status == Status::Terminal)
+        .map(|(index, stage)| ChildFailure {
+            stage_id: stage.id.to_string(),
+            stage_name: stage.display_name().to_owned(),
+            stage_index: index,
+            errors: errors_of(&stage.context),
+        })
+        .collect();
+    ChildState {
+        name: execution.display_name().to_owned(),
+        status: execution.status,
+        outputs,
+        failures,
+    }
+}
+
+fn errors_of(context: &Map) -> Vec<String> {
+    let details = context
+        .get("exception")
+        .and_then(|exception| exception.get("details"));
+    let errors = details
+        .and_then(|details| details.get("errors"))
+        .and_then(Value::as_array);
+    let texts: Vec<String> = errors
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    match (
+        texts.is_empty(),
+        details.and_then(|details| details.get("error")),
+    ) {
+        (true, Some(error)) => vec![error.as_str().unwrap_or_default().to_owned()],
+        _ => texts,
+    }
+}
+
+fn to_failure(error: &EngineError) -> Failure {
+    let failure = Failure::new("PipelineStartException", error.to_string());
+    let failure = Failure {
+        details: json_details(error),
+        ..failure
+    };
+    match error {
+        EngineError::Unavailable(_) | EngineError::Busy(_) => failure.retryable(),
+        EngineError::UnknownExecution(_)
+        | EngineError::UnknownPipeline(_)
+        | EngineError::Refused(_)
+        | EngineError::Invalid(_)
+        | EngineError::Conflict(_) => failure,
+    }
+}
+
+fn json_details(error: &EngineError) -> Map {
+    let mut details = Map::new();
+    if let EngineError::Invalid(problems) = error {
+        details.insert("problems".into(), json!(problems));
+    }
+    details
+}
