@@ -63,6 +63,7 @@ impl Target {
         if let Host::Domain(name) = &host {
             check_name(name)?;
         }
+        check_uri(&url)?;
         let port = url.port_or_known_default().unwrap_or(0);
         if port == 0 {
             return Err("port 0 cannot be reached".to_owned());
@@ -102,6 +103,18 @@ fn check_scheme(scheme: &str) -> Result<(), String> {
     match scheme {
         "http" | "https" => Ok(()),
         _ => Err("only http and https are supported".to_owned()),
+    }
+}
+
+/// The connector reads the text again, as a URI. It must find the host that is judged here.
+fn check_uri(url: &Url) -> Result<(), String> {
+    let uri: hyper::Uri = url
+        .as_str()
+        .parse()
+        .map_err(|_| "the host name is not valid".to_owned())?;
+    match uri.host() == url.host_str() && uri.port_u16() == url.port() {
+        true => Ok(()),
+        false => Err("it can be read in two ways".to_owned()),
     }
 }
 

@@ -144,6 +144,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("http://ok.example%2f@evil.example/", "credentials"),
     ("http://exa<mple.example/", "domain"),
     ("http://xn--0.example/", "domain"),
+    ("http://%7b/", "host name is not valid"),
 ];
 
 /// The URL, and the one that is asked for in its place.
