@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use spindrift_model::{Pipeline, Pointer, Problem, RefId};
 
@@ -72,7 +72,8 @@ pub fn check_graph(pipeline: &Pipeline) -> Vec<Problem> {
 
 fn cycles(graph: &DiGraph<usize, ()>, pipeline: &Pipeline, stages: &Pointer) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for component in tarjan_scc(graph) {
+    // Not Tarjan's: petgraph's is recursive, and a chain of ten thousand stages would end the stack.
+    for component in kosaraju_scc(graph) {
         if component.len() < 2 {
             continue;
         }
