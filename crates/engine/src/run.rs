@@ -21,7 +21,7 @@ pub struct Run {
     ledger: Ledger,
     graph: StableDiGraph<Serial, ()>,
     nodes: HashMap<Serial, NodeIndex>,
-    by_ref_id: HashMap<RefId, Serial>,
+    by_ref_id: HashMap<(Option<Serial>, RefId), Serial>,
     children: HashMap<Serial, Vec<Serial>>,
     top_level: Tally,
     halted: usize,
@@ -146,7 +146,7 @@ impl Run {
         self.execution.stage(serial)
     }
 
-    /// The stages that are RUNNING or PAUSED.
+    /// The stages that are RUNNING or PAUSED, sorted.
     pub fn active(&self) -> &[Serial] {
         &self.active
     }
@@ -218,7 +218,8 @@ impl Run {
     fn index_node(&mut self, stage: &Stage) {
         let node = self.graph.add_node(stage.serial);
         self.nodes.insert(stage.serial, node);
-        self.by_ref_id.insert(stage.ref_id.clone(), stage.serial);
+        self.by_ref_id
+            .insert((stage.parent, stage.ref_id.clone()), stage.serial);
         if let Some(parent) = stage.parent {
             self.children.entry(parent).or_default().push(stage.serial);
         }
@@ -228,7 +229,7 @@ impl Run {
         for requisite in &stage.requisite_stage_ref_ids {
             let from = self
                 .by_ref_id
-                .get(requisite)
+                .get(&(stage.parent, requisite.clone()))
                 .and_then(|serial| self.nodes.get(serial));
             if let (Some(from), Some(to)) = (from, self.nodes.get(&stage.serial)) {
                 self.graph.update_edge(*from, *to, ());
@@ -243,8 +244,15 @@ impl Run {
         if stage.status.is_halt() {
             self.halted += 1;
         }
-        if matches!(stage.status, Status::Running | Status::Paused) {
-            self.active.push(stage.serial);
+        if is_under_way(stage.status) {
+            self.activate(stage.serial);
+        }
+    }
+
+    /// Sorted, so that a run read back decides in the same order as the one that was never away.
+    fn activate(&mut self, serial: Serial) {
+        if let Err(position) = self.active.binary_search(&serial) {
+            self.active.insert(position, serial);
         }
     }
 
@@ -255,8 +263,10 @@ impl Run {
         if status.is_halt() {
             self.halted -= 1;
         }
-        if matches!(status, Status::Running | Status::Paused) {
-            self.active.retain(|active| *active != serial);
+        if is_under_way(status)
+            && let Ok(position) = self.active.binary_search(&serial)
+        {
+            self.active.remove(position);
         }
     }
 
@@ -343,6 +353,7 @@ impl Run {
             }
             Change::TaskRewound { stage, task } => self.edit_task(stage, task, |task| {
                 task.status = Status::NotStarted;
+                task.start_time = None;
                 task.end_time = None;
                 task.wait = None;
                 task.signaled = false;
@@ -407,8 +418,8 @@ impl Run {
         if status.is_halt() {
             self.halted += 1;
         }
-        if matches!(status, Status::Running | Status::Paused) {
-            self.active.push(serial);
+        if is_under_way(status) {
+            self.activate(serial);
         }
     }
 
@@ -448,7 +459,8 @@ impl Run {
         if let Some(node) = self.nodes.remove(&serial) {
             self.graph.remove_node(node);
         }
-        self.by_ref_id.remove(&stage.ref_id);
+        self.by_ref_id
+            .remove(&(stage.parent, stage.ref_id.clone()));
         if let Some(siblings) = stage
             .parent
             .and_then(|parent| self.children.get_mut(&parent))
@@ -457,6 +469,11 @@ impl Run {
         }
         self.children.remove(&serial);
     }
+}
+
+/// Whether something of a stage or task in that state is still going on.
+pub(crate) fn is_under_way(status: Status) -> bool {
+    matches!(status, Status::Running | Status::Paused)
 }
 
 fn merge(into: &mut Map, set: Map, unset: &[String]) {
