@@ -9,13 +9,14 @@ use super::Step;
 use crate::change::Change;
 use crate::effect::{Deed, Effect};
 use crate::event::Refusal;
+use crate::run::is_under_way;
 use crate::task::TaskRunner;
 
 impl Step<'_, '_, '_> {
     pub(super) fn cancel(&mut self, by: String, reason: Option<String>) -> Result<(), Refusal> {
         let execution = self.run.execution();
         match execution.status {
-            Status::Canceled => return Ok(()),
+            status if status.is_complete() && execution.canceled => return Ok(()),
             status if status.is_complete() => {
                 return Err(Refusal::Conflict(format!(
                     "execution {} has already ended: it is {status}",
@@ -51,11 +52,6 @@ impl Step<'_, '_, '_> {
         }
     }
 
-    fn is_active(&self, serial: Serial) -> bool {
-        self.stage(serial)
-            .is_some_and(|stage| matches!(stage.status, Status::Running | Status::Paused))
-    }
-
     fn cancel_stage(&mut self, serial: Serial) {
         self.end_tasks(serial, Status::Canceled, true);
         self.set_status(serial, Status::Canceled);
@@ -68,8 +64,11 @@ impl Step<'_, '_, '_> {
         };
         let open: Vec<(u16, bool)> = (0..)
             .zip(&stage.tasks)
-            .filter(|(_, task)| matches!(task.status, Status::Running | Status::Paused))
-            .map(|(position, task)| (position, task.wait.is_none()))
+            .filter(|(_, task)| is_under_way(task.status))
+            .map(|(position, task)| {
+                let in_flight = task.status == Status::Running && task.wait.is_none();
+                (position, in_flight)
+            })
             .collect();
         for (task, in_flight) in open {
             self.leave_task(serial, task, in_flight, undo);
@@ -82,16 +81,22 @@ impl Step<'_, '_, '_> {
         let Some(TaskRunner::Effect(effect)) = self.runner(serial, task) else {
             return;
         };
-        if in_flight {
+        let never_begun = in_flight && self.asked.remove(&(serial, task));
+        if in_flight && !never_begun {
             self.decision.effects.push(Effect::Abandon {
                 stage: serial,
                 task,
             });
         }
-        let has_cancel = self
-            .stage(serial)
-            .is_some_and(|stage| effect.has_cancel(stage));
-        if undo && has_cancel {
+        let Some(stage) = self.stage(serial) else {
+            return;
+        };
+        let performed = stage
+            .tasks
+            .get(usize::from(task))
+            .map_or(0, |task| task.attempt);
+        let begun = performed > u32::from(never_begun);
+        if undo && begun && effect.has_cancel(stage) {
             self.promise(Deed::CancelTask {
                 stage: serial,
                 task,

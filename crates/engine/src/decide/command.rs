@@ -73,19 +73,17 @@ impl Step<'_, '_, '_> {
             last_modified,
         });
         self.set_context(serial, set, Vec::new());
-        if skip {
-            self.skip_by_hand(serial);
-        } else {
-            self.wake(serial);
+        let top = self.lineage(serial).last().map(|stage| stage.serial);
+        match top.filter(|top| skip && self.is_active(*top)) {
+            Some(top) => self.skip_by_hand(top),
+            // A stage that has not begun is skipped when its turn comes.
+            None => self.wake(serial),
         }
         Ok(())
     }
 
-    /// Skips the top-level stage that `serial` belongs to; what it has begun outside goes on.
-    fn skip_by_hand(&mut self, serial: Serial) {
-        let Some(top) = self.lineage(serial).last().map(|stage| stage.serial) else {
-            return;
-        };
+    /// Skips a running top-level stage; what it has begun outside goes on.
+    fn skip_by_hand(&mut self, top: Serial) {
         for member in self.family(top) {
             let kept = |status| {
                 matches!(

@@ -1,11 +1,12 @@
 //! The end of a stage and of an execution (Orca's `CompleteStageHandler`, `CompleteExecutionHandler`).
 
-use spindrift_model::{Map, Phase, Serial, Status, SyntheticOwner, Value};
+use spindrift_model::{Map, Phase, Serial, Stage, Status, SyntheticOwner, Value};
 
 use super::failure::truth;
 use super::{Step, Work};
 use crate::change::Change;
 use crate::effect::Deed;
+use crate::run::is_under_way;
 use crate::stage_type::SyntheticPlan;
 use crate::task::Failure;
 
@@ -14,7 +15,7 @@ impl Step<'_, '_, '_> {
         let Some(stage) = self.stage(serial) else {
             return;
         };
-        if stage.status != Status::Running || self.run.execution().status.is_complete() {
+        if !is_under_way(stage.status) || self.run.execution().status.is_complete() {
             return;
         }
         let phase = stage.phase;
@@ -22,6 +23,10 @@ impl Step<'_, '_, '_> {
             Phase::OnFailure(status) => status,
             Phase::Unplanned | Phase::Work | Phase::After => self.stage_outcome(serial),
         };
+        if status == Status::Running {
+            // Two reports reached one decision: the stage has taken the first and works on.
+            return;
+        }
         if self.has_failed_expressions(serial) {
             status = Status::Terminal;
         }
@@ -41,7 +46,6 @@ impl Step<'_, '_, '_> {
         }
         match status {
             Status::NotStarted => self.end_stage(serial, Status::Skipped),
-            Status::Running => {}
             ended => self.end_stage(serial, ended),
         }
     }
@@ -90,21 +94,28 @@ impl Step<'_, '_, '_> {
         asked && failed
     }
 
-    fn has_open_after(&self, serial: Serial) -> bool {
+    /// Whether a stage after `serial` runs or is about to start. One behind a stage that ended the chain never will.
+    pub(super) fn has_open_after(&self, serial: Serial) -> bool {
         self.run
             .children(serial)
-            .any(|child| child.is_after() && !child.status.is_complete())
+            .filter(|child| child.is_after())
+            .any(|child| match child.status {
+                Status::NotStarted => self.run.upstream(child.serial).all(lets_next_start),
+                status => is_under_way(status),
+            })
+    }
+
+    /// Whether a stage after `serial` has ended in a way that ends `serial` at once.
+    fn has_broken_after(&self, serial: Serial) -> bool {
+        self.run
+            .children(serial)
+            .any(|child| child.is_after() && child.status.is_complete() && !lets_next_start(child))
     }
 
     /// Plans the stages after a stage, once. Whether the stage must wait for them.
     fn plan_after(&mut self, serial: Serial, phase: Phase) -> Result<bool, Failure> {
         if phase == Phase::After {
-            // A child that failed and goes on ends its parent at once: the siblings behind it never start.
-            let started = self
-                .run
-                .children(serial)
-                .any(|c| c.is_after() && matches!(c.status, Status::Running | Status::Paused));
-            return Ok(started);
+            return Ok(self.has_open_after(serial) && !self.has_broken_after(serial));
         }
         let (Some(stage), Some(stage_type)) = (self.stage(serial), self.stage_type(serial)) else {
             return Ok(false);
@@ -173,19 +184,10 @@ impl Step<'_, '_, '_> {
         let Some(stage) = self.stage(serial) else {
             return;
         };
-        let parent = stage.parent;
-        let siblings_go_on = stage
-            .context
-            .get("allowSiblingStagesToContinueOnFailure")
-            .and_then(truth)
-            .unwrap_or(false);
-        match (status, parent) {
-            (Status::FailedContinue, Some(parent)) if !siblings_go_on => {
-                self.push(Work::CompleteStage(parent));
-            }
-            (ended, _) if ended.lets_downstream_start() => self.start_next(serial),
-            (_, Some(parent)) => self.push(Work::CompleteStage(parent)),
-            (_, None) => self.push(Work::CompleteExecution),
+        match stage.parent {
+            _ if lets_next_start(stage) => self.start_next(serial),
+            Some(parent) => self.push(Work::CompleteStage(parent)),
+            None => self.push(Work::CompleteExecution),
         }
     }
 
@@ -248,7 +250,9 @@ impl Step<'_, '_, '_> {
             Some(Status::Terminal)
         } else if tally.of(Status::Canceled) > 0 {
             Some(Status::Canceled)
-        } else if tally.of(Status::Stopped) > 0 && !self.has_open_branch() {
+        } else if self.has_open_branch() {
+            None
+        } else if tally.of(Status::Stopped) > 0 {
             let fails = self.run.execution().stages.iter().any(|stage| {
                 stage.status == Status::Stopped
                     && stage
@@ -263,22 +267,29 @@ impl Step<'_, '_, '_> {
                 Status::Succeeded
             })
         } else {
-            None
+            // What has not begun waits for stages that do not exist: it would wait for ever.
+            Some(Status::Terminal)
         }
     }
 
     fn has_open_branch(&self) -> bool {
-        if !self.run.active().is_empty() {
-            return true;
-        }
-        self.run.execution().stages.iter().any(|stage| {
-            !stage.is_synthetic()
-                && stage.status == Status::NotStarted
-                && self
-                    .run
-                    .upstream(stage.serial)
-                    .all(|before| before.status.lets_downstream_start())
-        })
+        !self.run.active().is_empty()
+            || self
+                .run
+                .execution()
+                .stages
+                .iter()
+                .any(|stage| self.is_startable(stage))
+    }
+
+    /// Whether nothing holds back a top-level stage that has not begun.
+    pub(super) fn is_startable(&self, stage: &Stage) -> bool {
+        let mut requisites = self.run.upstream(stage.serial).peekable();
+        let known = stage.requisite_stage_ref_ids.is_empty() || requisites.peek().is_some();
+        !stage.is_synthetic()
+            && stage.status == Status::NotStarted
+            && known
+            && requisites.all(|before| before.status.lets_downstream_start())
     }
 
     /// Ends the execution, and with it everything that still runs.
@@ -300,6 +311,17 @@ impl Step<'_, '_, '_> {
             self.promise(Deed::TellParent { execution, stage });
         }
     }
+}
+
+/// Whether the stages behind an ended one may start. A synthetic stage that failed and goes on ends its parent instead,
+/// unless it lets its siblings go on too.
+pub(super) fn lets_next_start(stage: &Stage) -> bool {
+    let ends_parent = || {
+        let allows = stage.context.get("allowSiblingStagesToContinueOnFailure");
+        stage.is_synthetic() && allows.and_then(truth) != Some(true)
+    };
+    stage.status.lets_downstream_start()
+        && !(stage.status == Status::FailedContinue && ends_parent())
 }
 
 fn summary_messages(context: &Map) -> Vec<Value> {

@@ -16,7 +16,7 @@ mod synthetic;
 mod tasks;
 mod timeout;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use spindrift_model::{Map, Millis, Serial, Stage, StageId, Status};
 
@@ -24,7 +24,7 @@ use crate::change::Change;
 use crate::effect::{Deed, Effect, Promise};
 use crate::evaluation::Environment;
 use crate::event::{Event, Refusal};
-use crate::run::Run;
+use crate::run::{Run, is_under_way};
 use crate::stage_type::Registry;
 use crate::view::StageView;
 
@@ -69,11 +69,22 @@ pub fn decide(run: &mut Run, event: Event, setting: &mut Setting<'_>) -> Result<
         run,
         setting,
         decision: Decision::default(),
+        asked: BTreeSet::new(),
         work: VecDeque::new(),
     };
     step.take(event)?;
     step.settle();
-    Ok(step.decision)
+    let Step {
+        mut decision,
+        asked,
+        ..
+    } = step;
+    // What was asked for and given up again within the decision never reaches the world.
+    decision.effects.retain(|effect| match effect {
+        Effect::Perform { stage, task } => asked.contains(&(*stage, *task)),
+        Effect::Abandon { .. } | Effect::Keep(_) => true,
+    });
+    Ok(decision)
 }
 
 /// A consequence that is still to be followed.
@@ -92,6 +103,8 @@ struct Step<'r, 's, 'a> {
     run: &'r mut Run,
     setting: &'s mut Setting<'a>,
     decision: Decision,
+    /// The tasks whose performance this decision asks for.
+    asked: BTreeSet<(Serial, u16)>,
     work: VecDeque<Work>,
 }
 
@@ -173,8 +186,19 @@ impl Step<'_, '_, '_> {
         self.decision.effects.push(Effect::Keep(promise));
     }
 
+    fn perform(&mut self, stage: Serial, task: u16) {
+        self.asked.insert((stage, task));
+        self.decision.effects.push(Effect::Perform { stage, task });
+    }
+
     fn stage(&self, serial: Serial) -> Option<&Stage> {
         self.run.stage(serial)
+    }
+
+    /// Whether a stage is RUNNING or PAUSED. A held stage still takes what those inside it report: nobody reports twice.
+    fn is_active(&self, serial: Serial) -> bool {
+        self.stage(serial)
+            .is_some_and(|stage| is_under_way(stage.status))
     }
 
     fn view<'v>(&'v self, stage: &'v Stage) -> StageView<'v> {

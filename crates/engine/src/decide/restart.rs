@@ -38,7 +38,8 @@ impl Step<'_, '_, '_> {
         if let Some(pipeline) = pipeline {
             self.refresh_preconditions(serial, pipeline);
         }
-        if admitted {
+        // A run that goes on holds its slot already.
+        if admitted || self.run.execution().status == Status::Running {
             self.begin_restart(serial, &by, look_again);
         } else {
             let restart = Box::new(Restart {
@@ -90,6 +91,18 @@ impl Step<'_, '_, '_> {
             }
         }
         self.push(Work::StartStage(serial));
+        // A run that ended early may have left other stages that were about to start.
+        let left: Vec<Serial> = self
+            .run
+            .execution()
+            .stages
+            .iter()
+            .filter(|stage| stage.serial != serial && self.is_startable(stage))
+            .map(|stage| stage.serial)
+            .collect();
+        for stage in left {
+            self.push(Work::StartStage(stage));
+        }
     }
 
     fn reset(&mut self, serial: Serial, by: &str) {
@@ -123,6 +136,7 @@ impl Step<'_, '_, '_> {
             "exception",
             "beforeStagePlanningFailed",
             "expressionEvaluationSummary",
+            "manualSkip",
         ] {
             if stage.context.contains_key(key) {
                 edit.unset.push(key.to_owned());

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
-use spindrift_model::{Map, Phase, Serial, Status, Task, Value};
+use spindrift_model::{Map, Millis, Phase, Serial, Status, Task, Value};
 
+use super::completion::lets_next_start;
+use super::failure::truth;
 use super::{Step, Work};
 use crate::change::Change;
 use crate::evaluation;
+use crate::run::Run;
 use crate::stage_type::{SyntheticPlan, TaskSpec};
 use crate::task::Failure;
 
@@ -59,10 +62,7 @@ impl Step<'_, '_, '_> {
     }
 
     pub(super) fn is_past_start(&self) -> bool {
-        self.run
-            .execution()
-            .start_time_expiry
-            .is_some_and(|expiry| self.now() > expiry)
+        start_expiry(self.run).is_some_and(|expiry| self.now() > expiry)
     }
 
     pub(super) fn expire(&mut self) {
@@ -94,22 +94,21 @@ impl Step<'_, '_, '_> {
             self.push(Work::CompleteExecution);
             return;
         }
-        if !self
-            .run
-            .upstream(serial)
-            .all(|stage| stage.status.lets_downstream_start())
-        {
+        if !self.run.upstream(serial).all(lets_next_start) {
             return;
         }
         let Some(stage) = self.stage(serial) else {
             return;
         };
-        if stage.status != Status::NotStarted {
+        if stage.status != Status::NotStarted || !self.parent_lets_start(stage) {
             return;
         }
-        if stage
+        let expired = stage
             .start_time_expiry
-            .is_some_and(|expiry| self.now() > expiry)
+            .is_some_and(|expiry| self.now() > expiry);
+        let skipped_by_hand = stage.context.get("manualSkip").and_then(truth) == Some(true);
+        if expired
+            || skipped_by_hand
             || !evaluation::is_enabled(&self.view(stage))
         {
             self.skip_stage(serial);
@@ -231,6 +230,14 @@ impl Step<'_, '_, '_> {
             None => self.push(Work::CompleteExecution),
         }
     }
+}
+
+/// After this a waiting execution is canceled. One that waits to be restarted has begun in time, once.
+pub(super) fn start_expiry(run: &Run) -> Option<Millis> {
+    let first_start = run.ledger().restart.is_none();
+    run.execution()
+        .start_time_expiry
+        .filter(|_| first_start)
 }
 
 fn unknown_type(kind: &str) -> Failure {

@@ -1,9 +1,11 @@
 //! Synthetic stages: those a stage type adds around a stage (Orca's `StageGraphBuilderImpl`, `ContinueParentStageHandler`).
 
-use spindrift_model::{RefId, Serial, Stage, Status, SyntheticOwner};
+use spindrift_model::{Phase, RefId, Serial, Stage, SyntheticOwner};
 
+use super::completion::lets_next_start;
 use super::{Step, Work};
 use crate::change::Change;
+use crate::run::is_under_way;
 use crate::stage_type::{SyntheticPlan, SyntheticStage, synthetic_ref_id};
 
 /// The stage type that waits for a time window, and the flag that asks for it.
@@ -103,31 +105,38 @@ impl Step<'_, '_, '_> {
         let Some(stage) = self.stage(parent) else {
             return;
         };
-        let untouched = stage
-            .tasks
-            .first()
-            .is_none_or(|task| task.status == Status::NotStarted);
-        let ready = stage.status == Status::Running
-            && untouched
+        let ready = is_under_way(stage.status)
+            && stage.phase == Phase::Work
             && self
                 .run
                 .children(parent)
                 .filter(|child| child.is_before())
-                .all(|child| child.status.lets_downstream_start());
+                .all(lets_next_start);
         if ready {
             self.enter_tasks(parent);
         }
     }
 
     pub(super) fn continue_after_after(&mut self, parent: Serial) {
-        let done = self
-            .run
-            .children(parent)
-            .filter(|child| child.is_after())
-            .all(|c| c.status.is_complete());
-        if done {
+        if !self.has_open_after(parent) {
             self.push(Work::CompleteStage(parent));
         }
+    }
+
+    /// Whether a stage's parent has come to the point at which such a stage may start, and not gone past it.
+    pub(super) fn parent_lets_start(&self, stage: &Stage) -> bool {
+        let Some(owner) = stage.synthetic_stage_owner else {
+            return true;
+        };
+        let Some(parent) = stage.parent.and_then(|parent| self.stage(parent)) else {
+            return false;
+        };
+        let its_turn = match parent.phase {
+            Phase::Unplanned => false,
+            Phase::Work => owner == SyntheticOwner::StageBefore,
+            Phase::After | Phase::OnFailure(_) => owner == SyntheticOwner::StageAfter,
+        };
+        its_turn && is_under_way(parent.status)
     }
 
     /// Removes the synthetic stages of a parent, and theirs, that `select` chooses.

@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use spindrift_model::{Map, Serial, StageId, Status, Value, Wait};
+use spindrift_model::{Map, Phase, Serial, StageId, Status, Value, Wait};
 
 use super::{Step, Work};
 use crate::change::Change;
 use crate::effect::{Deed, Effect};
 use crate::evaluation;
+use crate::run::is_under_way;
 use crate::stage_type::StageType;
 use crate::task::{Failure, Outcome, Sleep, TaskResult, TaskRunner};
 
 impl Step<'_, '_, '_> {
     pub(super) fn start_task(&mut self, serial: Serial, task: u16) {
-        if self.is_over()
-            || self
-                .stage(serial)
-                .is_none_or(|s| s.status != Status::Running)
-        {
+        let its_turn = self
+            .stage(serial)
+            .is_some_and(|stage| is_under_way(stage.status) && stage.phase == Phase::Work)
+            && self.task_status(serial, task) == Some(Status::NotStarted);
+        if self.is_over() || !its_turn {
             return;
         }
         self.evaluate(serial);
@@ -51,10 +52,7 @@ impl Step<'_, '_, '_> {
                     stage: serial,
                     task,
                 });
-                self.decision.effects.push(Effect::Perform {
-                    stage: serial,
-                    task,
-                });
+                self.perform(serial, task);
             }
             None => {
                 let result = TaskResult::terminal(self.unknown_task(serial, task));
@@ -73,7 +71,7 @@ impl Step<'_, '_, '_> {
         let expected = self.stage(serial).and_then(|stage| {
             let task = stage.tasks.get(usize::from(task))?;
             let in_flight = task.status == Status::Running && task.wait.is_none();
-            (stage.status == Status::Running && in_flight).then_some(task.attempt)
+            (is_under_way(stage.status) && in_flight).then_some(task.attempt)
         });
         if expected == Some(attempt) && !self.is_over() {
             self.take_result(serial, task, result);
@@ -99,7 +97,7 @@ impl Step<'_, '_, '_> {
             Outcome::Redirect => self.redirect(serial, task),
             Outcome::Terminal(Some(failure)) if failure.retryable => {
                 let backoff = self.backoff(serial, task);
-                self.sleep(serial, task, Some(self.now() + backoff));
+                self.sleep(serial, task, Some(self.now().saturating_add(backoff)));
             }
             Outcome::Terminal(failure) => {
                 let status = self.failure_status(serial, Status::Terminal);
@@ -146,7 +144,7 @@ impl Step<'_, '_, '_> {
         match sleep {
             Sleep::Signal => None,
             Sleep::For(milliseconds) => Some(self.now().saturating_add(milliseconds.max(1))),
-            Sleep::Until(time) => Some(time.max(self.now() + 1)),
+            Sleep::Until(time) => Some(time.max(self.now().saturating_add(1))),
         }
     }
 
@@ -279,22 +277,22 @@ impl Step<'_, '_, '_> {
 
     /// Asks again for everything that was under way when the process ended.
     pub(super) fn recovered(&mut self) {
-        let mut effects = Vec::new();
+        let mut asked = Vec::new();
         for serial in self.run.active() {
             let Some(stage) = self.stage(*serial) else {
                 continue;
             };
             for (position, task) in (0..).zip(&stage.tasks) {
                 if task.status == Status::Running && task.wait.is_none() {
-                    effects.push(Effect::Perform {
-                        stage: *serial,
-                        task: position,
-                    });
+                    asked.push((*serial, position));
                 }
             }
         }
-        effects.extend(self.run.ledger().promises.iter().cloned().map(Effect::Keep));
-        self.decision.effects.extend(effects);
+        for (stage, task) in asked {
+            self.perform(stage, task);
+        }
+        let promises = self.run.ledger().promises.iter().cloned();
+        self.decision.effects.extend(promises.map(Effect::Keep));
     }
 
     pub(super) fn set_task_status(

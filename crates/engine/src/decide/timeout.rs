@@ -4,6 +4,7 @@
 use spindrift_model::{Execution, Millis, Serial, Stage, Status, Task, Value};
 
 use super::failure::truth;
+use super::start::start_expiry;
 use super::{Step, Work};
 use crate::run::Run;
 use crate::stage_type::Registry;
@@ -116,7 +117,7 @@ fn deadlines(run: &Run, stage: &Stage, task: &Task, policy: TaskPolicy) -> [Opti
         let start = owner.start_time?;
         let held = paused(run.execution(), start) + window_time(run, owner);
         Some(Deadline {
-            at: start + limit + held,
+            at: start.saturating_add(limit).saturating_add(held),
             limit,
             of_stage: true,
         })
@@ -126,7 +127,7 @@ fn deadlines(run: &Run, stage: &Stage, task: &Task, policy: TaskPolicy) -> [Opti
         let start = task.start_time?;
         let held = paused(run.execution(), start);
         Some(Deadline {
-            at: start + limit + held,
+            at: start.saturating_add(limit).saturating_add(held),
             limit,
             of_stage: false,
         })
@@ -163,7 +164,7 @@ fn window_time(run: &Run, owner: &Stage) -> Millis {
 pub fn next_wake(run: &Run, stages: &Registry) -> Option<Millis> {
     let execution = run.execution();
     match execution.status {
-        Status::NotStarted => execution.start_time_expiry.map(|expiry| expiry + 1),
+        Status::NotStarted => start_expiry(run).map(|expiry| expiry.saturating_add(1)),
         Status::Running => run
             .active()
             .iter()
@@ -186,7 +187,7 @@ fn next_due(run: &Run, stage: &Stage, task: &Task, stages: &Registry) -> Option<
     let overdue = deadlines
         .into_iter()
         .flatten()
-        .map(|deadline| deadline.at + 1)
+        .map(|deadline| deadline.at.saturating_add(1))
         .min();
     let wakes = task.wait.and_then(|wait| wait.until);
     overdue.into_iter().chain(wakes).min()
