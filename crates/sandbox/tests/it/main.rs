@@ -1,0 +1,5 @@
+//! The sandbox seen by its clients: kube in process and over TCP, and kubectl.
+
+mod support;
+
+mod discovery;
