@@ -1,0 +1,611 @@
+//! The layout of keys: every list that is ever asked for is one range of them.
+//!
+//! The first byte is the space. A text inside a key is closed by `00 01`, and a zero byte of its own is written
+//! `00 FF`, so that no text is a prefix of another and the order of keys is the order of texts. A text at the very end
+//! stands as it is. Times and numbers are big-endian; a time has its sign bit flipped, so that the order of keys is
+//! the order of times.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `b` execution | – : busy |
+//! | `c` key, u32 | a further piece of the value of that key |
+//! | `e` space, key | a record of another crate |
+//! | `j` u64 | a piece of the journal |
+//! | `k` correlation, execution | – |
+//! | `m` name | about the store itself; `m format` is the version of this layout |
+//! | `n` application, name, pipeline | the number of the newest revision |
+//! | `p` pipeline, `h` | what is the newest revision, or that it was deleted |
+//! | `p` pipeline, `r` u64 | a revision |
+//! | `q` pipeline, time, execution | – : waits for a slot |
+//! | `r` execution, `h` | the execution without its stages, and its ledger |
+//! | `r` execution, `l` u64 | the changes that made it that version |
+//! | `r` execution, `s` u32 | a stage |
+//! | `t` time, execution | – : something is due |
+//! | `xa` kind, status, time, execution | – : the list of all executions |
+//! | `xb` application, kind, status, time, execution | the application as written, where that differs |
+//! | `xc` pipeline, kind, status, time, execution | – |
+
+use spindrift_engine::{IndexRow, Listed, Scope};
+use spindrift_model::{ExecutionId, ExecutionKind, Millis, PipelineId, Serial, Status};
+
+/// A key.
+pub(crate) type Key = Vec<u8>;
+
+pub(crate) const BUSY: u8 = b'b';
+pub(crate) const CHUNK: u8 = b'c';
+pub(crate) const RECORD: u8 = b'e';
+pub(crate) const JOURNAL: u8 = b'j';
+pub(crate) const CORRELATION: u8 = b'k';
+pub(crate) const META: u8 = b'm';
+pub(crate) const NAME: u8 = b'n';
+pub(crate) const PIPELINE: u8 = b'p';
+pub(crate) const QUEUE: u8 = b'q';
+pub(crate) const RUN: u8 = b'r';
+pub(crate) const TIMER: u8 = b't';
+pub(crate) const LIST: u8 = b'x';
+
+const END: [u8; 2] = [0, 1];
+const ZERO: [u8; 2] = [0, 0xff];
+
+/// Where the row of the version of the layout is.
+pub(crate) fn format() -> Key {
+    b"mformat".to_vec()
+}
+
+/// A range of keys: from the first, up to but not including the second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: Key,
+    pub(crate) to: Key,
+}
+
+impl Span {
+    /// Every key that begins with `prefix`.
+    pub(crate) fn prefix(prefix: &[u8]) -> Self {
+        Self {
+            from: prefix.to_vec(),
+            to: successor(prefix),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.from >= self.to
+    }
+}
+
+/// The least key above every key that begins with `prefix`. No prefix of ours is empty or all `FF`.
+pub(crate) fn successor(prefix: &[u8]) -> Key {
+    let mut key = prefix.to_vec();
+    while let Some(last) = key.pop() {
+        if last < u8::MAX {
+            key.push(last + 1);
+            break;
+        }
+    }
+    key
+}
+
+fn push_text(key: &mut Key, text: &str) {
+    if text.as_bytes().contains(&0) {
+        for byte in text.bytes() {
+            match byte {
+                0 => key.extend_from_slice(&ZERO),
+                byte => key.push(byte),
+            }
+        }
+    } else {
+        key.extend_from_slice(text.as_bytes());
+    }
+    key.extend_from_slice(&END);
+}
+
+/// The text that begins at the start of `bytes`, and what comes behind its end.
+pub(crate) fn read_text(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let mut text = Vec::new();
+    let mut rest = bytes;
+    loop {
+        match rest {
+            [0, 1, behind @ ..] => return Some((String::from_utf8(text).ok()?, behind)),
+            [0, 0xff, behind @ ..] => {
+                text.push(0);
+                rest = behind;
+            }
+            [0, ..] | [] => return None,
+            [byte, behind @ ..] => {
+                text.push(*byte);
+                rest = behind;
+            }
+        }
+    }
+}
+
+fn time_bytes(at: Millis) -> [u8; 8] {
+    (at ^ Millis::MIN).to_be_bytes()
+}
+
+fn read_time(bytes: &[u8]) -> Option<(Millis, &[u8])> {
+    let (time, rest) = bytes.split_first_chunk::<8>()?;
+    Some((Millis::from_be_bytes(*time) ^ Millis::MIN, rest))
+}
+
+fn read_execution(bytes: &[u8]) -> Option<ExecutionId> {
+    std::str::from_utf8(bytes).ok().map(ExecutionId::new)
+}
+
+/// How applications and names are compared: trimmed, and without regard to case.
+pub(crate) fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// One byte per kind; part of the format on disk.
+fn kind_code(kind: ExecutionKind) -> u8 {
+    match kind {
+        ExecutionKind::Pipeline => b'p',
+        ExecutionKind::Orchestration => b'o',
+    }
+}
+
+/// One byte per status; part of the format on disk.
+fn status_code(status: Status) -> u8 {
+    match status {
+        Status::NotStarted => b'n',
+        Status::Running => b'r',
+        Status::Paused => b'p',
+        Status::Suspended => b'u',
+        Status::Succeeded => b's',
+        Status::FailedContinue => b'f',
+        Status::Terminal => b't',
+        Status::Canceled => b'c',
+        Status::Redirect => b'd',
+        Status::Stopped => b'o',
+        Status::Skipped => b'k',
+        Status::Buffered => b'b',
+    }
+}
+
+fn read_status(code: u8) -> Option<Status> {
+    Status::ALL
+        .into_iter()
+        .find(|status| status_code(*status) == code)
+}
+
+/// Both kinds.
+pub(crate) const KINDS: [ExecutionKind; 2] =
+    [ExecutionKind::Pipeline, ExecutionKind::Orchestration];
+
+/// The keys of one execution.
+pub(crate) mod run {
+    use super::*;
+
+    /// What the keys of all rows of the execution begin with.
+    pub(crate) fn prefix(id: &ExecutionId) -> Key {
+        let mut key = Vec::with_capacity(id.as_str().len() + 12);
+        key.push(RUN);
+        push_text(&mut key, id.as_str());
+        key
+    }
+
+    pub(crate) fn header(id: &ExecutionId) -> Key {
+        let mut key = prefix(id);
+        key.push(b'h');
+        key
+    }
+
+    /// The changes that led to `version`.
+    pub(crate) fn log(id: &ExecutionId, version: u64) -> Key {
+        let mut key = prefix(id);
+        key.push(b'l');
+        key.extend_from_slice(&version.to_be_bytes());
+        key
+    }
+
+    /// All rows of the log.
+    pub(crate) fn logs(id: &ExecutionId) -> Span {
+        let mut key = prefix(id);
+        key.push(b'l');
+        Span::prefix(&key)
+    }
+
+    pub(crate) fn stage(id: &ExecutionId, serial: Serial) -> Key {
+        let mut key = prefix(id);
+        key.push(b's');
+        key.extend_from_slice(&serial.0.to_be_bytes());
+        key
+    }
+
+    /// What a key of an execution names.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Part {
+        Header,
+        Log(u64),
+        Stage(Serial),
+    }
+
+    /// Whose row it is, and which.
+    pub(crate) fn read(key: &[u8]) -> Option<(ExecutionId, Part)> {
+        let (id, rest) = read_text(key.strip_prefix(&[RUN])?)?;
+        let part = match rest {
+            [b'h'] => Part::Header,
+            [b'l', version @ ..] => Part::Log(u64::from_be_bytes(version.try_into().ok()?)),
+            [b's', serial @ ..] => Part::Stage(Serial(u32::from_be_bytes(serial.try_into().ok()?))),
+            _ => return None,
+        };
+        Some((id.into(), part))
+    }
+}
+
+/// The keys of the lists of executions.
+pub(crate) mod list {
+    use super::*;
+
+    /// What the keys of a list begin with.
+    pub(crate) fn prefix(scope: &Scope) -> Key {
+        let mut key = Vec::with_capacity(96);
+        key.push(LIST);
+        match scope {
+            Scope::All => key.push(b'a'),
+            Scope::Application(application) => {
+                key.push(b'b');
+                push_text(&mut key, &folded(application));
+            }
+            Scope::Pipeline(pipeline) => {
+                key.push(b'c');
+                push_text(&mut key, pipeline.as_str());
+            }
+        }
+        key
+    }
+
+    /// The applications that have executions.
+    pub(crate) fn applications() -> Span {
+        Span::prefix(&[LIST, b'b'])
+    }
+
+    /// The application that a key of the list by application names, and the first key behind that application.
+    pub(crate) fn read_application(key: &[u8]) -> Option<(String, Key)> {
+        let (name, rest) = read_text(key.strip_prefix(&[LIST, b'b'])?)?;
+        Some((name, successor(&key[..key.len() - rest.len()])))
+    }
+
+    /// The keys of one execution in the lists.
+    pub(crate) fn keys(id: &ExecutionId, row: &IndexRow) -> Vec<Key> {
+        let mut scopes = vec![Scope::All, Scope::Application(row.application.clone())];
+        scopes.extend(row.pipeline.clone().map(Scope::Pipeline));
+        scopes
+            .iter()
+            .map(|scope| {
+                let mut key = prefix(scope);
+                key.push(kind_code(row.kind));
+                key.push(status_code(row.status));
+                key.extend_from_slice(&time_bytes(row.build_time));
+                key.extend_from_slice(id.as_str().as_bytes());
+                key
+            })
+            .collect()
+    }
+
+    /// Whether it is the key of a list by application.
+    pub(crate) fn is_by_application(key: &[u8]) -> bool {
+        key.get(1) == Some(&b'b')
+    }
+
+    /// The place of an execution in a list of one kind and status.
+    pub(crate) fn place(
+        prefix: &[u8],
+        kind: ExecutionKind,
+        status: Status,
+        at: Millis,
+        id: &str,
+    ) -> Key {
+        let mut key = prefix.to_vec();
+        key.push(kind_code(kind));
+        key.push(status_code(status));
+        key.extend_from_slice(&time_bytes(at));
+        key.extend_from_slice(id.as_bytes());
+        key
+    }
+
+    /// The line of a list; `prefix` is the length of what its keys begin with.
+    pub(crate) fn read(key: &[u8], prefix: usize) -> Option<Listed> {
+        let [_, status, rest @ ..] = key.get(prefix..)? else {
+            return None;
+        };
+        let (build_time, id) = read_time(rest)?;
+        Some(Listed {
+            id: read_execution(id)?,
+            build_time,
+            status: read_status(*status)?,
+        })
+    }
+}
+
+/// The keys of what is due, under way, waiting, or to be found by its correlation.
+pub(crate) mod mark {
+    use super::*;
+
+    pub(crate) fn busy(id: &ExecutionId) -> Key {
+        let mut key = vec![BUSY];
+        key.extend_from_slice(id.as_str().as_bytes());
+        key
+    }
+
+    pub(crate) fn read_busy(key: &[u8]) -> Option<ExecutionId> {
+        read_execution(key.strip_prefix(&[BUSY])?)
+    }
+
+    pub(crate) fn timer(at: Millis, id: &ExecutionId) -> Key {
+        let mut key = vec![TIMER];
+        key.extend_from_slice(&time_bytes(at));
+        key.extend_from_slice(id.as_str().as_bytes());
+        key
+    }
+
+    /// All timers up to `now`.
+    pub(crate) fn timers_until(now: Millis) -> Span {
+        let mut last = vec![TIMER];
+        last.extend_from_slice(&time_bytes(now));
+        Span {
+            from: vec![TIMER],
+            to: successor(&last),
+        }
+    }
+
+    pub(crate) fn read_timer(key: &[u8]) -> Option<(Millis, ExecutionId)> {
+        let (at, id) = read_time(key.strip_prefix(&[TIMER])?)?;
+        Some((at, read_execution(id)?))
+    }
+
+    /// What the keys of the queue of a pipeline begin with.
+    pub(crate) fn queue(pipeline: &PipelineId) -> Key {
+        let mut key = vec![QUEUE];
+        push_text(&mut key, pipeline.as_str());
+        key
+    }
+
+    pub(crate) fn queued(pipeline: &PipelineId, at: Millis, id: &ExecutionId) -> Key {
+        let mut key = queue(pipeline);
+        key.extend_from_slice(&time_bytes(at));
+        key.extend_from_slice(id.as_str().as_bytes());
+        key
+    }
+
+    /// Whose queue, since when, and which execution.
+    pub(crate) fn read_queued(key: &[u8]) -> Option<(PipelineId, Millis, ExecutionId)> {
+        let (pipeline, rest) = read_text(key.strip_prefix(&[QUEUE])?)?;
+        let (at, id) = read_time(rest)?;
+        Some((pipeline.into(), at, read_execution(id)?))
+    }
+
+    /// What the keys of a correlation begin with.
+    pub(crate) fn correlation(correlation: &str) -> Key {
+        let mut key = vec![CORRELATION];
+        push_text(&mut key, correlation);
+        key
+    }
+
+    pub(crate) fn correlated(text: &str, id: &ExecutionId) -> Key {
+        let mut key = correlation(text);
+        key.extend_from_slice(id.as_str().as_bytes());
+        key
+    }
+
+    pub(crate) fn read_correlated(key: &[u8]) -> Option<(String, ExecutionId)> {
+        let (correlation, id) = read_text(key.strip_prefix(&[CORRELATION])?)?;
+        Some((correlation, read_execution(id)?))
+    }
+}
+
+/// The keys of pipelines.
+pub(crate) mod pipeline {
+    use super::*;
+
+    fn prefix(id: &PipelineId) -> Key {
+        let mut key = vec![PIPELINE];
+        push_text(&mut key, id.as_str());
+        key
+    }
+
+    pub(crate) fn head(id: &PipelineId) -> Key {
+        let mut key = prefix(id);
+        key.push(b'h');
+        key
+    }
+
+    pub(crate) fn revision(id: &PipelineId, number: u64) -> Key {
+        let mut key = prefix(id);
+        key.push(b'r');
+        key.extend_from_slice(&number.to_be_bytes());
+        key
+    }
+
+    pub(crate) fn revisions(id: &PipelineId) -> Span {
+        let mut key = prefix(id);
+        key.push(b'r');
+        Span::prefix(&key)
+    }
+
+    /// What a key of a pipeline names.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Part {
+        Head,
+        Revision(u64),
+    }
+
+    /// Whose row it is, and which.
+    pub(crate) fn read(key: &[u8]) -> Option<(PipelineId, Part)> {
+        let (id, rest) = read_text(key.strip_prefix(&[PIPELINE])?)?;
+        let part = match rest {
+            [b'h'] => Part::Head,
+            [b'r', number @ ..] => Part::Revision(u64::from_be_bytes(number.try_into().ok()?)),
+            _ => return None,
+        };
+        Some((id.into(), part))
+    }
+
+    pub(crate) fn named(application: &str, name: &str, id: &PipelineId) -> Key {
+        let mut key = names(application, name);
+        key.extend_from_slice(id.as_str().as_bytes());
+        key
+    }
+
+    /// The pipelines of that name in that application.
+    pub(crate) fn names(application: &str, name: &str) -> Key {
+        let mut key = names_of(Some(application));
+        push_text(&mut key, &folded(name));
+        key
+    }
+
+    /// The names of all pipelines of an application, or of all.
+    pub(crate) fn names_of(application: Option<&str>) -> Key {
+        let mut key = vec![NAME];
+        if let Some(application) = application {
+            push_text(&mut key, &folded(application));
+        }
+        key
+    }
+
+    /// The application, the name and the id.
+    pub(crate) fn read_named(key: &[u8]) -> Option<(String, String, PipelineId)> {
+        let (application, rest) = read_text(key.strip_prefix(&[NAME])?)?;
+        let (name, id) = read_text(rest)?;
+        Some((application, name, std::str::from_utf8(id).ok()?.into()))
+    }
+
+    /// The first name behind those of the application of this name.
+    pub(crate) fn behind_application(key: &[u8]) -> Option<Key> {
+        let (_, rest) = read_text(key.strip_prefix(&[NAME])?)?;
+        Some(successor(&key[..key.len() - rest.len()]))
+    }
+}
+
+/// The keys of the records of other crates.
+pub(crate) mod record {
+    use super::*;
+
+    /// What the keys of the records of a space begin with.
+    pub(crate) fn prefix(space: &str, prefix: &str) -> Key {
+        let mut key = vec![RECORD];
+        push_text(&mut key, space);
+        key.extend_from_slice(prefix.as_bytes());
+        key
+    }
+
+    /// The space and the key.
+    pub(crate) fn read(key: &[u8]) -> Option<(String, String)> {
+        let (space, key) = read_text(key.strip_prefix(&[RECORD])?)?;
+        Some((space, std::str::from_utf8(key).ok()?.to_owned()))
+    }
+}
+
+/// A piece of the journal.
+pub(crate) fn journal(number: u64) -> Key {
+    let mut key = vec![JOURNAL];
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The number of a piece of the journal.
+pub(crate) fn read_journal(key: &[u8]) -> Option<u64> {
+    let number = key.strip_prefix(&[JOURNAL])?;
+    Some(u64::from_be_bytes(number.try_into().ok()?))
+}
+
+/// A further piece of the value of `key`.
+pub(crate) fn chunk(key: &[u8], number: u32) -> Key {
+    let mut chunk = Vec::with_capacity(key.len() + 5);
+    chunk.push(CHUNK);
+    chunk.extend_from_slice(key);
+    chunk.extend_from_slice(&number.to_be_bytes());
+    chunk
+}
+
+/// The key whose value it belongs to, and which piece it is.
+pub(crate) fn read_chunk(key: &[u8]) -> Option<(&[u8], u32)> {
+    let (key, number) = key.strip_prefix(&[CHUNK])?.split_last_chunk::<4>()?;
+    Some((key, u32::from_be_bytes(*number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn codes_of_statuses_and_kinds_are_distinct() {
+        for status in Status::ALL {
+            assert_eq!(read_status(status_code(status)), Some(status));
+        }
+        assert_ne!(kind_code(KINDS[0]), kind_code(KINDS[1]));
+    }
+
+    #[test]
+    fn the_key_behind_a_prefix_is_above_all_that_begin_with_it() {
+        let table: [(&[u8], &[u8]); 3] = [(b"a", b"b"), (b"a\xff", b"b"), (b"ab\x01", b"ab\x02")];
+        for (prefix, expected) in table {
+            assert_eq!(successor(prefix), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn texts_in_keys_read_back_and_keep_their_order(a in "[\\x00\\x01a-c]{0,5}", b in "[\\x00\\x01a-c]{0,5}", tail in any::<Vec<u8>>()) {
+            let encode = |text: &str| {
+                let mut key = Vec::new();
+                push_text(&mut key, text);
+                key
+            };
+            prop_assert_eq!(a.cmp(&b), encode(&a).cmp(&encode(&b)));
+            let mut key = encode(&a);
+            key.extend_from_slice(&tail);
+            prop_assert_eq!(read_text(&key), Some((a, &tail[..])));
+        }
+
+        #[test]
+        fn times_in_keys_read_back_and_keep_their_order(a in any::<i64>(), b in any::<i64>()) {
+            prop_assert_eq!(a.cmp(&b), time_bytes(a).cmp(&time_bytes(b)));
+            let bytes = time_bytes(a);
+            prop_assert_eq!(read_time(&bytes), Some((a, &[][..])));
+        }
+    }
+
+    #[test]
+    fn keys_read_back() {
+        let (id, pipeline) = (ExecutionId::from("01J"), PipelineId::from("p-1"));
+        assert_eq!(
+            run::read(&run::header(&id)),
+            Some((id.clone(), run::Part::Header))
+        );
+        assert_eq!(
+            run::read(&run::log(&id, 7)),
+            Some((id.clone(), run::Part::Log(7)))
+        );
+        assert_eq!(
+            run::read(&run::stage(&id, Serial(3))),
+            Some((id.clone(), run::Part::Stage(Serial(3))))
+        );
+        assert_eq!(mark::read_busy(&mark::busy(&id)), Some(id.clone()));
+        assert_eq!(
+            mark::read_timer(&mark::timer(-4, &id)),
+            Some((-4, id.clone()))
+        );
+        assert_eq!(
+            mark::read_queued(&mark::queued(&pipeline, 5, &id)),
+            Some((pipeline.clone(), 5, id.clone()))
+        );
+        assert_eq!(
+            mark::read_correlated(&mark::correlated("c\0d", &id)),
+            Some(("c\0d".to_owned(), id.clone()))
+        );
+        assert_eq!(
+            pipeline::read(&pipeline::revision(&pipeline, 9)),
+            Some((pipeline.clone(), pipeline::Part::Revision(9)))
+        );
+        assert_eq!(
+            pipeline::read_named(&pipeline::named(" Shop ", "Bake it", &pipeline)),
+            Some(("shop".to_owned(), "bake it".to_owned(), pipeline))
+        );
+        let row = run::header(&id);
+        assert_eq!(read_chunk(&chunk(&row, 2)), Some((&row[..], 2)));
+        assert_eq!(read_journal(&journal(12)), Some(12));
+    }
+}

@@ -1,0 +1,36 @@
+//! The durable store of Spindrift: pipelines, executions, timers and queues on sled.
+//!
+//! [`SledStore`] keeps them in a directory of one process; [`MemoryStore`] keeps them in memory and is what tests and the
+//! simulator use. Both do what the tests in `contract` (a feature) say.
+
+mod codec;
+mod committer;
+mod disk;
+mod error;
+mod faults;
+mod format;
+mod index;
+mod journal;
+mod key;
+mod layer;
+mod memory;
+mod open;
+mod options;
+mod prepared;
+mod reader;
+mod run_reader;
+mod sled_store;
+mod staging;
+mod table;
+mod view;
+
+#[cfg(feature = "contract")]
+pub mod contract;
+
+pub use committer::Statistics;
+pub use disk::Disk;
+pub use error::OpenError;
+pub use faults::{Faults, FaultyDisk};
+pub use memory::MemoryStore;
+pub use options::StoreOptions;
+pub use sled_store::SledStore;
