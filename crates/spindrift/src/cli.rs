@@ -1,0 +1,417 @@
+//! The command line as a person types it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A continuous-delivery engine for Spinnaker-style pipelines, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "spindrift", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done or succeeded, 1 failed, 2 could not be carried out, 3 canceled.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the engine and its HTTP API.
+    Serve(ServeArgs),
+    /// Run one pipeline in this process, and show how it goes.
+    Run(RunArgs),
+    /// Check pipeline files without running them.
+    Validate(ValidateArgs),
+    /// Evaluate an expression against a run.
+    Eval(EvalArgs),
+    /// List pipelines or executions of a server.
+    List(ListArgs),
+    /// Show one execution or pipeline of a server.
+    Get(GetArgs),
+    /// Start a pipeline on a server.
+    Start(StartArgs),
+    /// Save pipeline files to a server.
+    Save(SaveArgs),
+    /// Cancel an execution on a server.
+    Cancel(CancelArgs),
+    /// Approve the judgment an execution waits for.
+    Approve(JudgeArgs),
+    /// Reject the judgment an execution waits for.
+    Reject(JudgeArgs),
+    /// Show what has happened in an execution.
+    Logs(LogsArgs),
+    /// Check, export or import a data directory that no server uses.
+    Store(StoreArgs),
+    /// Make a bearer token and the hash of it that goes into the configuration.
+    Token(TokenArgs),
+    /// Measure this machine.
+    Bench(BenchArgs),
+    /// Print a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `spindrift serve`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift serve
+  spindrift serve --demo
+  spindrift serve --data /var/lib/spindrift --config /etc/spindrift.toml
+  SPINDRIFT_LISTEN=127.0.0.1:9000 spindrift serve")]
+pub struct ServeArgs {
+    /// The directory that holds everything [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1:8084].
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Save the pipelines of these files first, when the server does not have them as they are.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub pipelines: Vec<PathBuf>,
+    /// Save the example pipelines, start one, and say how to approve it; adds an echo endpoint.
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// `spindrift run`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift run examples/hello.json
+  spindrift run release.json --param version=1.4 --param region=eu --approve
+  spindrift run release.json --output json > run.json")]
+pub struct RunArgs {
+    /// The pipeline.
+    pub file: PathBuf,
+    /// A parameter; may be given more than once.
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    pub parameters: Vec<String>,
+    /// More pipelines, for stages that start them.
+    #[arg(long = "with", value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+    /// Approve every judgment instead of asking.
+    #[arg(long)]
+    pub approve: bool,
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to print on standard output.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// `spindrift validate`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift validate pipelines/*.json
+  spindrift validate --output json release.json")]
+pub struct ValidateArgs {
+    /// The files.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Count warnings as errors.
+    #[arg(long)]
+    pub strict: bool,
+    /// The configuration file (TOML), for preconfigured webhooks.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to print on standard output.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// `spindrift eval`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift eval --execution run.json '${trigger.user}'
+  spindrift eval --execution 01J9ZD… --stage 3 '${#stage(\"Build\").outputs.image}'
+  spindrift eval --batch < cases.jsonl")]
+pub struct EvalArgs {
+    /// An execution: a file that holds one, or the id of one on the server.
+    #[arg(long, value_name = "ID|FILE", required_unless_present = "batch")]
+    pub execution: Option<String>,
+    /// The refId of the stage in whose place the expression stands.
+    #[arg(long, value_name = "REFID")]
+    pub stage: Option<String>,
+    /// Follow the rules of submission: an unknown name is an error.
+    #[arg(long)]
+    pub strict: bool,
+    /// Read cases as JSON lines from standard input, and answer each with a line.
+    #[arg(long, conflicts_with_all = ["execution", "stage", "strict", "expression"])]
+    pub batch: bool,
+    /// The text with expressions.
+    #[arg(required_unless_present = "batch")]
+    pub expression: Option<String>,
+    /// How to reach the server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// How to reach a server.
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// The server.
+    #[arg(long, env = "SPINDRIFT_SERVER", default_value = "http://127.0.0.1:8084", value_name = "URL")]
+    pub server: String,
+    /// The bearer token.
+    #[arg(long, env = "SPINDRIFT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Who asks, for a server without tokens [default: the login name].
+    #[arg(long, env = "SPINDRIFT_USER", value_name = "NAME")]
+    pub user: Option<String>,
+}
+
+/// `spindrift list`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift list
+  spindrift list executions --application shop --status RUNNING
+  spindrift list pipelines --application shop --output json")]
+pub struct ListArgs {
+    /// What to list.
+    #[arg(value_enum, default_value_t = Listable::Executions)]
+    pub what: Listable,
+    /// Only those of this application.
+    #[arg(long, short)]
+    pub application: Option<String>,
+    /// Only executions in one of these states.
+    #[arg(long, value_delimiter = ',')]
+    pub status: Vec<String>,
+    /// At most that many.
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listable {
+    /// Executions, newest first.
+    Executions,
+    /// Pipelines.
+    Pipelines,
+    /// Applications.
+    Applications,
+}
+
+/// What every command against a server takes.
+#[derive(Debug, Clone, Args)]
+pub struct ClientArgs {
+    /// How to reach the server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// What to print on standard output.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// `spindrift get`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift get 01J9ZD5M3S8Q2V7N4T6X0C1B9A
+  spindrift get shop/release --output json")]
+pub struct GetArgs {
+    /// The id of an execution, or APPLICATION/PIPELINE.
+    pub what: String,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift start`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift start shop/release --param version=1.4
+  spindrift start shop/release --follow")]
+pub struct StartArgs {
+    /// APPLICATION/PIPELINE: its name or id.
+    pub pipeline: String,
+    /// A parameter; may be given more than once.
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    pub parameters: Vec<String>,
+    /// Show how it goes, and end with a code that tells the result.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift save`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift save examples/hello.json
+  spindrift save pipelines/*.json")]
+pub struct SaveArgs {
+    /// The files.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift cancel`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  spindrift cancel 01J9ZD5M3S8Q2V7N4T6X0C1B9A --reason 'wrong version'")]
+pub struct CancelArgs {
+    /// The id of the execution.
+    pub execution: String,
+    /// Why.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift approve` and `spindrift reject`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift approve 01J9ZD5M3S8Q2V7N4T6X0C1B9A
+  spindrift approve 01J9ZD5M3S8Q2V7N4T6X0C1B9A --stage 2 --input canary")]
+pub struct JudgeArgs {
+    /// The id of the execution.
+    pub execution: String,
+    /// The refId, name or id of the judgment; not needed when only one waits.
+    #[arg(long)]
+    pub stage: Option<String>,
+    /// The chosen option.
+    #[arg(long)]
+    pub input: Option<String>,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift logs`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift logs 01J9ZD5M3S8Q2V7N4T6X0C1B9A
+  spindrift logs --follow 01J9ZD5M3S8Q2V7N4T6X0C1B9A")]
+pub struct LogsArgs {
+    /// The id of the execution.
+    pub execution: String,
+    /// Go on until it has ended, and end with a code that tells the result.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift store`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift store verify --data /var/lib/spindrift
+  spindrift store export --data /var/lib/spindrift > backup.jsonl
+  spindrift store import --data /var/lib/restored < backup.jsonl")]
+pub struct StoreArgs {
+    /// What to do.
+    #[arg(value_enum)]
+    pub action: StoreAction,
+    /// The data directory.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+}
+
+/// What can be done with a data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StoreAction {
+    /// Read everything and report what is wrong.
+    Verify,
+    /// Write everything to standard output as JSON lines.
+    Export,
+    /// Read what was exported into an empty directory.
+    Import,
+}
+
+/// `spindrift token`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  spindrift token --user ci --role release-managers >> /etc/spindrift.toml")]
+pub struct TokenArgs {
+    /// Whom the token names.
+    #[arg(long)]
+    pub user: String,
+    /// A role of theirs; may be given more than once.
+    #[arg(long = "role")]
+    pub roles: Vec<String>,
+}
+
+/// `spindrift bench`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift bench
+  spindrift bench transitions --runs 1000 --stages 50
+  spindrift bench page --stored 100000")]
+pub struct BenchArgs {
+    /// What to measure; everything when absent.
+    #[arg(value_enum)]
+    pub what: Vec<Benchmark>,
+    /// The directory in which stores are made; its disk is what is measured.
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Runs in flight at a time.
+    #[arg(long, default_value_t = 1_000)]
+    pub runs: usize,
+    /// Stages of each run.
+    #[arg(long, default_value_t = 50)]
+    pub stages: usize,
+    /// Runs that wait for a judgment, or are under way when the process starts.
+    #[arg(long, default_value_t = 100_000)]
+    pub waiting: usize,
+    /// Stored runs behind the measured page.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub stored: usize,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Benchmark {
+    /// Durable stage transitions a second with many runs in flight.
+    Transitions,
+    /// Added latency of each stage of a chain of 1,000.
+    Chain,
+    /// Webhook stages a second to a server on loopback.
+    Webhooks,
+    /// Memory of a run that waits for a judgment.
+    Waiting,
+    /// Time from the start until every run under way goes on.
+    Recovery,
+    /// A page of 50 runs of one application.
+    Page,
+    /// One run of 5,000 stages.
+    Large,
+    /// Cold start, idle memory, size of the binary.
+    Process,
+}
+
+/// What to print on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// JSON.
+    Json,
+    /// Lines for people.
+    Table,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

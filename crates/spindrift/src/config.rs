@@ -1,0 +1,152 @@
+//! The configuration: a TOML file, then `SPINDRIFT_…` variables, then arguments.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use spindrift_api::Token;
+use spindrift_outbound::Policy;
+use spindrift_stages::PreconfiguredWebhook;
+
+/// Everything that can be configured. A key that is not listed here is an error.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address to listen on. Without tokens only a loopback address is accepted.
+    pub listen: SocketAddr,
+    /// The directory that holds everything.
+    pub data: PathBuf,
+    /// The IANA zone of time windows for pipelines that name none.
+    pub time_zone: String,
+    /// The log.
+    pub log: LogConfig,
+    /// The store.
+    pub store: StoreConfig,
+    /// Limits of the HTTP API.
+    pub limits: LimitConfig,
+    /// Which ended executions are forgotten; none by default.
+    pub retention: RetentionConfig,
+    /// What pipelines may reach over HTTP.
+    pub outbound: Policy,
+    /// Who may call. Without any the server believes the caller's `X-SPINNAKER-USER`.
+    pub tokens: Vec<Token>,
+    /// Webhook stages that the operator offers.
+    pub webhooks: Vec<PreconfiguredWebhook>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8084)),
+            data: PathBuf::from("data"),
+            time_zone: "America/Los_Angeles".to_owned(),
+            log: LogConfig::default(),
+            store: StoreConfig::default(),
+            limits: LimitConfig::default(),
+            retention: RetentionConfig::default(),
+            outbound: Policy::default(),
+            tokens: Vec::new(),
+            webhooks: Vec::new(),
+        }
+    }
+}
+
+/// The log, on standard error.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// What is logged, such as `info` or `spindrift_api=debug,info`.
+    pub filter: String,
+    /// `text` for people, `json` for machines.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Memory for pages of the store, in MiB; a hint.
+    pub cache_mib: u64,
+    /// The store stops taking writes when less than this is free on its disk, in MiB.
+    pub reserve_mib: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { cache_mib: 64, reserve_mib: 64 }
+    }
+}
+
+/// Limits of the HTTP API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitConfig {
+    /// The largest body, in bytes.
+    pub body_bytes: usize,
+    /// Objects and lists inside each other in a body.
+    pub depth: usize,
+    /// The longest time for a request, in seconds.
+    pub timeout_s: u64,
+}
+
+impl Default for LimitConfig {
+    fn default() -> Self {
+        Self { body_bytes: 10 * 1024 * 1024, depth: 100, timeout_s: 30 }
+    }
+}
+
+/// Which ended executions are forgotten.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Those that were created more days ago than this.
+    pub max_age_days: Option<u64>,
+    /// All but the newest so many of each pipeline.
+    pub max_count: Option<usize>,
+}
+
+impl Config {
+    /// Reads the configuration. Errors name the key and the file or variable it came from.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(file) = file {
+            if !file.is_file() {
+                bail!("there is no configuration file {}", file.display());
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let variables = Env::prefixed("SPINDRIFT_").ignore(&["server", "token", "user"]).split("__");
+        let config: Config = figment
+            .merge(variables)
+            .extract()
+            .context("the configuration cannot be used")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if self.time_zone.parse::<chrono_tz::Tz>().is_err() {
+            bail!("time_zone {:?} is not an IANA zone, such as \"Europe/Berlin\"", self.time_zone);
+        }
+        Ok(())
+    }
+}

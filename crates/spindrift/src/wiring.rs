@@ -1,0 +1,40 @@
+//! Putting the parts together: the only place that names a concrete store and concrete stage types.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use spindrift_engine::{Registry, Store};
+use spindrift_outbound::Outbound;
+use spindrift_runtime::{Engine, EngineOptions, SystemClock, SystemEntropy};
+use spindrift_stages::{Services, registry};
+use spindrift_store::{SledStore, StoreOptions};
+
+use crate::config::Config;
+
+/// Every stage type, as configured.
+pub fn stages(config: &Config) -> anyhow::Result<Registry> {
+    let outbound = Outbound::new(config.outbound.clone()).context("outbound cannot be used")?;
+    Ok(registry(Services {
+        outbound,
+        preconfigured_webhooks: config.webhooks.clone(),
+        cluster_sizes: None,
+    }))
+}
+
+/// Opens the store of a data directory.
+pub fn open_store(directory: &Path, config: &Config) -> anyhow::Result<SledStore> {
+    let options = StoreOptions {
+        cache_bytes: config.store.cache_mib * 1024 * 1024,
+        reserve_bytes: config.store.reserve_mib * 1024 * 1024,
+        ..StoreOptions::default()
+    };
+    SledStore::open(directory, options)
+        .with_context(|| format!("the data directory {} cannot be used", directory.display()))
+}
+
+/// An engine on a store, with the machine's clock.
+pub fn engine(store: Arc<dyn Store>, stages: Registry, config: &Config) -> Engine {
+    let options = EngineOptions { time_zone: config.time_zone.clone(), ..EngineOptions::default() };
+    Engine::start(store, stages, options, Arc::new(SystemClock), Arc::new(SystemEntropy))
+}
