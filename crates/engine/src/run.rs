@@ -459,8 +459,7 @@ impl Run {
         if let Some(node) = self.nodes.remove(&serial) {
             self.graph.remove_node(node);
         }
-        self.by_ref_id
-            .remove(&(stage.parent, stage.ref_id.clone()));
+        self.by_ref_id.remove(&(stage.parent, stage.ref_id.clone()));
         if let Some(siblings) = stage
             .parent
             .and_then(|parent| self.children.get_mut(&parent))

@@ -107,10 +107,7 @@ impl Step<'_, '_, '_> {
             .start_time_expiry
             .is_some_and(|expiry| self.now() > expiry);
         let skipped_by_hand = stage.context.get("manualSkip").and_then(truth) == Some(true);
-        if expired
-            || skipped_by_hand
-            || !evaluation::is_enabled(&self.view(stage))
-        {
+        if expired || skipped_by_hand || !evaluation::is_enabled(&self.view(stage)) {
             self.skip_stage(serial);
             return;
         }
@@ -235,9 +232,7 @@ impl Step<'_, '_, '_> {
 /// After this a waiting execution is canceled. One that waits to be restarted has begun in time, once.
 pub(super) fn start_expiry(run: &Run) -> Option<Millis> {
     let first_start = run.ledger().restart.is_none();
-    run.execution()
-        .start_time_expiry
-        .filter(|_| first_start)
+    run.execution().start_time_expiry.filter(|_| first_start)
 }
 
 fn unknown_type(kind: &str) -> Failure {
