@@ -28,10 +28,6 @@ impl Clock {
     pub fn stamp(&self) -> String {
         stamp(self.now())
     }
-
-    pub fn micro_stamp(&self) -> String {
-        self.now().to_rfc3339_opts(SecondsFormat::Micros, true)
-    }
 }
 
 pub(crate) fn stamp(at: DateTime<Utc>) -> String {

@@ -51,6 +51,13 @@ impl Cluster {
         } else {
             about.namespace()
         };
+        // A namespace that is going away takes no new events.
+        if state
+            .get("namespaces", "", namespace)
+            .is_none_or(|found| found.is_deleting())
+        {
+            return;
+        }
         let now = self.clock.stamp();
         let Some(events) = state.kinds.by_resource("events").cloned() else {
             return;

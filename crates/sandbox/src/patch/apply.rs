@@ -65,11 +65,11 @@ pub(crate) fn apply(
             .filter(|(index, _)| *index != position)
             .flat_map(|(_, owner)| &owner.fields)
             .collect();
-        // Longest first, so that an item is judged after the fields in it.
-        for path in dropped.iter().rev() {
+        // Shortest first: an item goes as a whole, before the fields that name it.
+        for path in &dropped {
             let kept = others.iter().any(|other| other.starts_with(path))
                 || wanted.iter().any(|other| other.starts_with(path));
-            if !kept {
+            if !kept && !names_item(path) {
                 remove(shape, &mut merged, path, &wanted, 0);
             }
         }
@@ -153,6 +153,12 @@ fn merge(shape: Shape<'_>, live: &Value, config: &Value) -> Value {
         }
         (_, config) => config.clone(),
     }
+}
+
+/// Whether a path leads to a key of a list item; an item that stays keeps its keys.
+fn names_item(path: &[Step]) -> bool {
+    let [.., Step::Item(keys), Step::Field(name)] = path else { return false };
+    serde_json::from_str::<Value>(keys).is_ok_and(|keys| keys.get(name).is_some())
 }
 
 /// Removes what a path leads to, and maps that become empty by it unless the configuration sets them.
@@ -262,7 +268,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             third["spec"]["template"]["spec"]["containers"],
-            json!([{"name": "c", "image": "c:1"}, {"name": "a", "image": "a:1"}])
+            json!([{"name": "a", "image": "a:1"}, {"name": "c", "image": "c:1"}])
         );
     }
 
