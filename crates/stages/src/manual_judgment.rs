@@ -105,6 +105,11 @@ impl StageType for ManualJudgment {
         decide(stage, patch, caller)
     }
 
+    /// Who judges chooses or writes a text, not an expression.
+    fn unevaluated(&self, _: &Map, _: bool) -> &'static [&'static str] {
+        &[INPUT]
+    }
+
     fn check(&self, stage: &StageConfig, at: &Pointer) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut warn = |key: &str, message: &str| {

@@ -118,6 +118,11 @@ impl StageType for Webhook {
         }
     }
 
+    /// An answer comes from outside: an expression in it is text.
+    fn unevaluated(&self, _: &Map, _: bool) -> &'static [&'static str] {
+        &["webhook"]
+    }
+
     fn check(&self, stage: &StageConfig, at: &Pointer) -> Vec<Problem> {
         let mut context = stage.context.clone();
         if let Some(preset) = self.preset() {

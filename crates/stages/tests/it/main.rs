@@ -1,0 +1,15 @@
+//! The tasks that touch the world, against servers and executions made for the test.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod play;
+mod support;
+
+mod cluster_size;
+mod pipeline;
+mod preconfigured;
+mod registry;
+mod runs;
+mod webhook_cancel;
+mod webhook_create;
+mod webhook_monitor;
