@@ -8,6 +8,7 @@ mod support;
 mod cluster_size;
 mod pipeline;
 mod preconfigured;
+mod real_pipelines;
 mod registry;
 mod runs;
 mod webhook_cancel;
