@@ -2,14 +2,16 @@
 """Writes kubernetes.schema: field types, list keys and merge keys of the built-in kinds.
 
 Sources are the public Go modules k8s.io/client-go (the structured-merge-diff schema that server-side apply uses) and
-k8s.io/api (the struct tags that strategic merge patch uses), both Apache-2.0:
+k8s.io/api and k8s.io/apimachinery (struct tags: strategic merge patch, protobuf), all Apache-2.0:
 
-    go mod download k8s.io/client-go@v0.33.4 k8s.io/api@v0.33.4
+    go mod download k8s.io/client-go@v0.33.4 k8s.io/api@v0.33.4 k8s.io/apimachinery@v0.33.4
     python3 generate.py "$(go env GOMODCACHE)/k8s.io" 0.33.4 > kubernetes.schema
 
-One type per block, one field per line. Type words: s string, i number, b bool, * anything, @T a named type, {} map,
-[] atomic list, [k,..] list keyed by fields, [=] set. A trailing ! makes a map or struct atomic for apply. After the
-type, m=key / m: strategic merge by key / as a set; r: honours $retainKeys.
+One type per block, one field per line. Type words: s string, i number, b bool, t time, q quantity, x number or string,
+y base64 bytes, * anything, @T a named type, {} map, [] atomic list, [k,..] list keyed by fields, [=] set. A trailing !
+makes a map or struct atomic for apply. After the type, m=key / m: strategic merge by key / as a set; r: honours
+$retainKeys; #n: the protobuf field number, #n.m inside message n that JSON writes inline, and a
+trailing * where zero differs from absence.
 """
 import re
 import sys
@@ -78,14 +80,47 @@ apiextensions.v1.CustomResourceDefinitionVersion
 autoscaling.v1.Scale
  apiVersion s
  kind s
- metadata @meta.v1.ObjectMeta
- spec @autoscaling.v1.ScaleSpec
- status @autoscaling.v1.ScaleStatus
+ metadata @meta.v1.ObjectMeta #1
+ spec @autoscaling.v1.ScaleSpec #2
+ status @autoscaling.v1.ScaleStatus #3
 autoscaling.v1.ScaleSpec
- replicas i
+ replicas i #1
 autoscaling.v1.ScaleStatus
- replicas i
- selector s
+ replicas i #1
+ selector s #2
+authentication.v1.SelfSubjectReview
+ metadata @meta.v1.ObjectMeta #1
+authentication.v1.TokenRequest
+ metadata @meta.v1.ObjectMeta #1
+ spec @authentication.v1.TokenRequestSpec #2
+authentication.v1.TokenRequestSpec
+ audiences []s #1
+ expirationSeconds i #4
+authorization.v1.NonResourceAttributes
+ path s #1
+ verb s #2
+authorization.v1.ResourceAttributes
+ group s #3
+ name s #7
+ namespace s #1
+ resource s #5
+ subresource s #6
+ verb s #2
+ version s #4
+authorization.v1.SelfSubjectAccessReview
+ metadata @meta.v1.ObjectMeta #1
+ spec @authorization.v1.SelfSubjectAccessReviewSpec #2
+authorization.v1.SelfSubjectAccessReviewSpec
+ nonResourceAttributes @authorization.v1.NonResourceAttributes #2
+ resourceAttributes @authorization.v1.ResourceAttributes #1
+authorization.v1.SelfSubjectRulesReview
+ metadata @meta.v1.ObjectMeta #1
+ spec @authorization.v1.SelfSubjectRulesReviewSpec #2
+authorization.v1.SelfSubjectRulesReviewSpec
+ namespace s #1
+core.v1.Binding
+ metadata @meta.v1.ObjectMeta #1
+ target @core.v1.ObjectReference #2
 """
 
 EXTRA_MERGE = {
@@ -112,6 +147,36 @@ def load(path):
     text = path.read_text()
     body = re.search(r"schemaYAML = typed.YAMLObject\(`(.*?)`\)", text, re.S).group(1)
     return {short(t["name"]): t for t in yaml.safe_load(body)["types"]}
+
+
+STRUCT = re.compile(r"type (\w+) struct")
+FIELD = re.compile(r'^\s+(\w+\s+)?(\S+)\s+`.*json:"(\w*)(,inline)?[^"]*".*protobuf:"\w+,(\d+)')
+
+
+def wire(bases):
+    """(type, field) -> (number, Go type), and type -> [(number, inlined Go type)]."""
+    numbers, inlined = {}, {}
+    for file in bases:
+        struct, package = None, ".".join(file.parts[-3:-1])
+        for line in file.read_text().splitlines():
+            if m := STRUCT.match(line):
+                struct = f"{package}.{m.group(1)}"
+            elif m := FIELD.match(line):
+                go, json, number = m.group(2), m.group(3), m.group(5)
+                if json:
+                    numbers[(struct, json)] = (number, go)
+                else:
+                    inlined.setdefault(struct, []).append((number, f"{package}.{go}"))
+    return numbers, inlined
+
+
+def number_of(name, field, numbers, inlined):
+    if (name, field) in numbers:
+        return numbers[(name, field)]
+    for number, inner in inlined.get(name, []):
+        if found := number_of(inner, field, numbers, inlined):
+            return (number + "." + found[0], found[1])
+    return None
 
 
 def merge_tags(api):
@@ -142,8 +207,10 @@ def expr(t, types):
         name = short(t["namedType"])
         target = types.get(name, {})
         if "scalar" in target:
-            return {"meta.v1.Time": "s", "meta.v1.MicroTime": "s"}.get(name, "*")
-        if name in ("resource.Quantity", "intstr.IntOrString", "meta.v1.FieldsV1", "runtime.RawExtension", "__untyped_atomic_", "__untyped_deduced_"):
+            return {"meta.v1.Time": "t", "meta.v1.MicroTime": "t", "resource.Quantity": "q", "intstr.IntOrString": "x"}.get(name, "*")
+        if name in ("resource.Quantity", "intstr.IntOrString"):
+            return "q" if name == "resource.Quantity" else "x"
+        if name in ("meta.v1.FieldsV1", "runtime.RawExtension", "__untyped_atomic_", "__untyped_deduced_"):
             return "*"
         if name.endswith(("JSON", "JSONSchemaProps")) or "JSONSchemaPropsOr" in name:
             return "*"
@@ -167,6 +234,8 @@ def main():
     base, version = pathlib.Path(sys.argv[1]), sys.argv[2]
     types = load(base / f"client-go@v{version}/applyconfigurations/internal/internal.go")
     tags = merge_tags(base / f"api@v{version}") | EXTRA_MERGE
+    files = [*(base / f"api@v{version}").glob("*/v*/types.go"), base / f"apimachinery@v{version}/pkg/apis/meta/v1/types.go"]
+    numbers, inlined = wire(files)
     queue = []
     group = None
     for word in ROOTS.split():
@@ -187,8 +256,13 @@ def main():
         body = spec.get("map", {})
         for field in body.get("fields", []):
             text = expr(field["type"], types)
+            on_wire = number_of(name, field["name"], numbers, inlined)
+            if on_wire and on_wire[1] == "[]byte":
+                text = "y"
+            elif on_wire and on_wire[1] == "map[string][]byte":
+                text = "{}y"
             queue += re.findall(r"@([\w.]+)", text)
-            lines.append(" ".join(filter(None, [" " + field["name"], text, tags.get((name, field["name"]))])))
+            lines.append(" ".join(filter(None, [" " + field["name"], text, tags.get((name, field["name"])), "#" + on_wire[0] + "*" * on_wire[1].startswith("*") if on_wire else None])))
         seen[name] = (body.get("elementRelationship") == "atomic", lines)
     print("# Derived from k8s.io/client-go and k8s.io/api", version, "(Apache-2.0) by generate.py.")
     for name in sorted(seen):

@@ -17,6 +17,7 @@ mod logs;
 mod openapi;
 mod options;
 mod patch;
+mod protobuf;
 mod quantity;
 mod recorder;
 mod sandbox;

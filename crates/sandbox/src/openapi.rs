@@ -18,7 +18,7 @@ use crate::kinds::{Kind, Registry, Schema};
 use crate::schema::{self, ListKind, MergeList, Type};
 use crate::status::Status;
 
-const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// Fields 1 (swagger: "2.0") and 2 (info: title, version) of an OpenAPI v2 document, the least that decodes as one.
 const V2_BYTES: &[u8] = b"\x0a\x032.0\x12\x13\x0a\x0aKubernetes\x12\x05v1.33";
@@ -233,7 +233,12 @@ fn built_in(name: &str, wanted: &mut BTreeSet<&'static str>) -> Value {
 
 fn type_schema(kind: &Type, wanted: &mut BTreeSet<&'static str>) -> Value {
     match kind {
-        Type::Text => json!({"type": "string"}),
+        Type::Text | Type::Quantity => json!({"type": "string"}),
+        Type::Time => json!({"type": "string", "format": "date-time"}),
+        Type::Bytes => json!({"type": "string", "format": "byte"}),
+        Type::IntOrString => {
+            json!({"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]})
+        }
         Type::Number => json!({"type": "integer"}),
         Type::Bool => json!({"type": "boolean"}),
         Type::Any => json!({"x-kubernetes-preserve-unknown-fields": true}),

@@ -22,10 +22,25 @@ pub(crate) enum Type {
     Text,
     Number,
     Bool,
+    /// RFC 3339 text; on the wire seconds and nanoseconds.
+    Time,
+    Quantity,
+    IntOrString,
+    /// Base64 text; on the wire bytes.
+    Bytes,
     Any,
-    Named { name: &'static str, atomic: bool },
-    Map { item: Box<Type>, atomic: bool },
-    List { item: Box<Type>, kind: ListKind },
+    Named {
+        name: &'static str,
+        atomic: bool,
+    },
+    Map {
+        item: Box<Type>,
+        atomic: bool,
+    },
+    List {
+        item: Box<Type>,
+        kind: ListKind,
+    },
 }
 
 /// How server-side apply treats the items of a list.
@@ -57,6 +72,17 @@ pub(crate) struct Field {
     pub name: &'static str,
     pub kind: Type,
     pub merge: Merge,
+    pub wire: Option<Wire>,
+}
+
+/// A field's place in protobuf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wire {
+    /// The message around the field that JSON does not show, if there is one.
+    pub inside: Option<u32>,
+    pub number: u32,
+    /// Zero and absence differ.
+    pub nullable: bool,
 }
 
 #[derive(Debug)]
@@ -105,18 +131,36 @@ fn read(table: &'static str) -> HashMap<&'static str, Struct> {
 fn read_field(line: &'static str) -> Option<Field> {
     let mut words = line.split(' ');
     let (name, kind) = (words.next()?, words.next()?);
-    let mut merge = Merge::default();
+    let (mut merge, mut wire) = (Merge::default(), None);
     for word in words {
-        match word.split_once('=') {
-            Some((_, key)) => merge.list = MergeList::Keyed(key),
-            None if word == "m" => merge.list = MergeList::Set,
-            None => merge.retain_keys = true,
+        match (word.strip_prefix('#'), word.split_once('=')) {
+            (Some(number), _) => wire = read_wire(number),
+            (None, Some((_, key))) => merge.list = MergeList::Keyed(key),
+            (None, None) if word == "m" => merge.list = MergeList::Set,
+            (None, None) => merge.retain_keys = true,
         }
     }
     Some(Field {
         name,
         kind: read_type(kind),
         merge,
+        wire,
+    })
+}
+
+fn read_wire(text: &str) -> Option<Wire> {
+    let (bare, nullable) = (text.trim_end_matches('*'), text.ends_with('*'));
+    Some(match bare.split_once('.') {
+        Some((inside, number)) => Wire {
+            inside: Some(inside.parse().ok()?),
+            number: number.parse().ok()?,
+            nullable,
+        },
+        None => Wire {
+            inside: None,
+            number: bare.parse().ok()?,
+            nullable,
+        },
     })
 }
 
@@ -145,6 +189,10 @@ fn read_type(text: &'static str) -> Type {
         ("s", _) => Type::Text,
         ("i", _) => Type::Number,
         ("b", _) => Type::Bool,
+        ("t", _) => Type::Time,
+        ("q", _) => Type::Quantity,
+        ("x", _) => Type::IntOrString,
+        ("y", _) => Type::Bytes,
         _ => Type::Any,
     }
 }
@@ -334,8 +382,8 @@ fn decode_value(
     unknown: &mut Vec<String>,
 ) -> Result<(), String> {
     match kind {
-        Type::Any => Ok(()),
-        Type::Text if value.is_string() => Ok(()),
+        Type::Any | Type::Quantity | Type::IntOrString => Ok(()),
+        Type::Text | Type::Time | Type::Bytes if value.is_string() => Ok(()),
         Type::Bool if value.is_boolean() => Ok(()),
         Type::Number if value.is_number() => {
             // Clients written over floating-point JSON send 3.0 for 3.
@@ -347,7 +395,7 @@ fn decode_value(
             }
             Ok(())
         }
-        Type::Text => Err(mismatch(value, owner, path, "string")),
+        Type::Text | Type::Time | Type::Bytes => Err(mismatch(value, owner, path, "string")),
         Type::Bool => Err(mismatch(value, owner, path, "bool")),
         Type::Number => Err(mismatch(value, owner, path, "int32")),
         Type::Named { name, .. } => match built_in(name) {

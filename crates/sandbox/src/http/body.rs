@@ -4,12 +4,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
+use crate::protobuf;
 use crate::status::Status;
 
 /// As much as a real API server takes.
 const LIMIT: usize = 3 * 1024 * 1024;
 
-const ACCEPTED: &[&str] = &["application/json", "application/yaml"];
+const ACCEPTED: &[&str] = &["application/json", "application/yaml", protobuf::MEDIA_TYPE];
 
 pub(super) fn content_type(headers: &HeaderMap) -> &str {
     let value = headers
@@ -24,6 +25,7 @@ pub(super) async fn document(headers: &HeaderMap, body: Body) -> Result<Value, S
     match content_type(headers) {
         "application/json" | "" => json(&bytes(body).await?),
         "application/yaml" | "text/yaml" | "application/x-yaml" => yaml(&bytes(body).await?),
+        protobuf::MEDIA_TYPE => binary(&bytes(body).await?),
         other => Err(Status::unsupported_media_type(other, ACCEPTED)),
     }
 }
@@ -36,6 +38,7 @@ pub(super) async fn optional(headers: &HeaderMap, body: Body) -> Result<Value, S
     }
     match content_type(headers) {
         "application/yaml" => yaml(&bytes),
+        protobuf::MEDIA_TYPE => binary(&bytes),
         _ => json(&bytes),
     }
 }
@@ -52,6 +55,12 @@ pub(super) async fn bytes(body: Body) -> Result<Vec<u8>, Status> {
             "the body of the request broke off: {error}"
         ))),
     }
+}
+
+fn binary(bytes: &[u8]) -> Result<Value, Status> {
+    protobuf::read(bytes).ok_or_else(|| {
+        Status::bad_request("the body of the request is not an object of a known kind in protobuf")
+    })
 }
 
 pub(super) fn json(bytes: &[u8]) -> Result<Value, Status> {

@@ -157,7 +157,9 @@ fn merge(shape: Shape<'_>, live: &Value, config: &Value) -> Value {
 
 /// Whether a path leads to a key of a list item; an item that stays keeps its keys.
 fn names_item(path: &[Step]) -> bool {
-    let [.., Step::Item(keys), Step::Field(name)] = path else { return false };
+    let [.., Step::Item(keys), Step::Field(name)] = path else {
+        return false;
+    };
     serde_json::from_str::<Value>(keys).is_ok_and(|keys| keys.get(name).is_some())
 }
 
