@@ -100,6 +100,11 @@ impl Step<'_, '_, '_> {
         let Some(stage) = self.stage(serial) else {
             return;
         };
+        if stage.status.is_complete() && !stage.is_synthetic() {
+            // It ran on while a stage before it was restarted: this branch ends here.
+            self.push(Work::CompleteExecution);
+            return;
+        }
         if stage.status != Status::NotStarted || !self.parent_lets_start(stage) {
             return;
         }

@@ -1,5 +1,8 @@
 //! The engine core against its specification in `engine-spec/`.
 
 mod conformance;
+mod model;
+mod plan;
+mod property;
 mod scripted;
 mod world;
