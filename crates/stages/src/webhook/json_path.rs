@@ -226,4 +226,22 @@ mod tests {
             assert_eq!(standard(path).definite, definite, "{path}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_path_ends_the_process(path in "[$.\\[\\]'\"*?@:,()a-c0-9 =\\\\-]{0,24}") {
+            let body = json!({"a": [{"b": 1}, {"c": [1, 2]}], "b-c": {"a": null}});
+            let found = read(&body, &path);
+            if let Err(message) = found {
+                proptest::prop_assert!(!message.is_empty());
+            }
+        }
+
+        #[test]
+        fn every_name_can_be_reached_in_brackets(name in "\\PC{1,12}") {
+            let body = json!({ name.clone(): 7 });
+            let escaped = name.replace('\\', "\\\\").replace('\'', "\\'");
+            proptest::prop_assert_eq!(read(&body, &format!("$['{escaped}']")), Ok(json!(7)));
+        }
+    }
 }

@@ -187,6 +187,7 @@ fn read_days(
 mod tests {
     use super::*;
     use crate::testing::map;
+    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -230,5 +231,47 @@ mod tests {
         let texts = json!({"whitelist": [{"startHour": "9", "endHour": "17", "endMin": "30"}], "days": ["2"]});
         let numbers = json!({"whitelist": [{"startHour": 9, "startMin": 0, "endHour": 17, "endMin": 30}], "days": [2]});
         assert_eq!(read(texts), read(numbers));
+    }
+
+    const KEYS: [&str; 6] = [
+        "startHour",
+        "startMin",
+        "endHour",
+        "endMin",
+        "whitelist",
+        "days",
+    ];
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-100..100_i64).prop_map(Value::from),
+            "[0-9]{1,3}|x".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((prop::sample::select(&KEYS[..]), inner), 0..6).prop_map(
+                    |members| {
+                        let members = members
+                            .into_iter()
+                            .map(|(key, value)| (key.to_owned(), value));
+                        Value::Object(members.collect())
+                    }
+                ),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_is_read_or_something_is_said(whitelist in json(), days in json()) {
+            let window = map(json!({"whitelist": whitelist, "days": days}));
+            match Window::read(&window, &Pointer::root()) {
+                Ok(window) => prop_assert!(window.first_open(0, 8 * 86_400).is_some()),
+                Err(problems) => prop_assert!(!problems.is_empty()),
+            }
+        }
     }
 }
