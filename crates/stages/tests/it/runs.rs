@@ -278,3 +278,49 @@ async fn a_child_is_canceled_when_another_branch_fails() {
     assert_eq!(canceled.len(), 1);
     assert_eq!(canceled[0].0, "child");
 }
+
+#[tokio::test]
+async fn a_restart_asks_waits_and_starts_again() {
+    let stages = json!([
+        {"refId": "1", "type": "wait", "name": "Wait", "waitTime": 60},
+        {"refId": "2", "type": "manualJudgment", "name": "Judge", "requisiteStageRefIds": ["1"]},
+        {"refId": "3", "type": "evaluateVariables", "name": "Name", "requisiteStageRefIds": ["2"],
+         "variables": [{"key": "color", "value": "blue"}]},
+        {"refId": "4", "type": "pipeline", "name": "Child", "pipeline": "p", "requisiteStageRefIds": ["3"]},
+    ]);
+    let executions = Executions::of([("child", state(Status::Succeeded))]);
+    let mut play = Play::new(registry(services()), stages, MORNING).launcher(executions.clone());
+    play.start().await;
+    let end = "Wait SUCCEEDED, Judge SUCCEEDED, Name SUCCEEDED, Child SUCCEEDED, = SUCCEEDED";
+    for round in 1..=2 {
+        assert_eq!(
+            play.shown(),
+            "Wait RUNNING, Judge NOT_STARTED, Name NOT_STARTED, Child NOT_STARTED, = RUNNING"
+        );
+        assert!(play.stage("Name").outputs.is_empty());
+        play.patch("Wait", json!({"skipRemainingWait": true}), "ann")
+            .await
+            .unwrap();
+        assert_eq!(play.stage("Judge").status, Status::Running);
+        play.patch("Judge", json!({"judgmentStatus": "continue"}), "ann")
+            .await
+            .unwrap();
+        assert_eq!(play.shown(), end);
+        assert_eq!(play.stage("Name").outputs["color"], json!("blue"));
+        assert_eq!(executions.started.lock().unwrap().len(), round);
+        let restart = Event::RestartStage {
+            stage: play.stage("Wait").id.clone(),
+            by: "bob".to_owned(),
+            pipeline: None,
+            admitted: true,
+            look_again: false,
+        };
+        play.now += 1_000;
+        play.happen(restart).await.unwrap();
+    }
+    let started = executions.started.lock().unwrap();
+    assert_ne!(
+        started[0].correlation_id, started[1].correlation_id,
+        "another start, another child"
+    );
+}
