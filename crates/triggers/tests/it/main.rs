@@ -1,0 +1,3 @@
+//! What starts runs, seen from outside.
+
+mod cron_oracle;
