@@ -48,8 +48,8 @@ pub enum Change {
     Pending {
         /// The restart to perform instead of a first start.
         restart: Option<Box<Restart>>,
-        /// Whether it waits.
-        waiting: bool,
+        /// Since when it waits; none when it does not.
+        waiting: Option<Millis>,
     },
     /// The stage exists.
     StageAdded {

@@ -327,7 +327,7 @@ impl Run {
             Change::StageScheduled { stage, at } => {
                 self.edit(stage, |stage| stage.scheduled_time = at);
             }
-            Change::TasksPlanned { stage, tasks } => self.edit(stage, |stage| stage.tasks = tasks),
+            Change::TasksPlanned { stage, tasks } => self.plan_tasks(stage, tasks),
             Change::TaskStatus {
                 stage,
                 task,
@@ -423,10 +423,22 @@ impl Run {
         }
     }
 
+    fn plan_tasks(&mut self, serial: Serial, mut tasks: Vec<Task>) {
+        let before = self.ledger.performed.get(&serial).copied().unwrap_or(0);
+        for task in &mut tasks {
+            task.attempt = before;
+        }
+        self.edit(serial, |stage| stage.tasks = tasks);
+    }
+
     fn reset_stage(&mut self, serial: Serial) {
         let Some(stage) = self.execution.stage_mut(serial) else {
             return;
         };
+        if let Some(performed) = stage.tasks.iter().map(|task| task.attempt).max() {
+            let before = self.ledger.performed.entry(serial).or_default();
+            *before = performed.max(*before);
+        }
         let (synthetic, before) = (stage.is_synthetic(), stage.status);
         stage.status = Status::NotStarted;
         stage.start_time = None;
@@ -467,6 +479,7 @@ impl Run {
             siblings.retain(|sibling| *sibling != serial);
         }
         self.children.remove(&serial);
+        self.ledger.performed.remove(&serial);
     }
 }
 

@@ -4,6 +4,7 @@
 //! records of other crates. [`Store::commit`] takes writes that stand or fall together; the ticket it answers with
 //! resolves when they are on disk. Commits take effect in the order in which `commit` was called.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -36,10 +37,14 @@ pub struct Ledger {
     pub next_promise: u32,
     /// The position of the next stage.
     pub next_serial: u32,
-    /// Whether it waits for a free slot of its pipeline.
-    pub waiting: bool,
+    /// Since when it waits for a free slot of its pipeline.
+    pub waiting: Option<Millis>,
     /// What it does when it gets one, when that is not its first start.
     pub restart: Option<Box<Restart>>,
+    /// How often the tasks of a restarted stage had been performed: the count goes on, so that the late result of a
+    /// performance before the restart is not taken for that of one after it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub performed: BTreeMap<Serial, u32>,
 }
 
 /// What lists and the recovery know of an execution without reading it.

@@ -1,6 +1,6 @@
 //! The engine as its users hold it.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -65,7 +65,8 @@ pub(crate) struct Shared {
     pub(crate) saving: Mutex<()>,
     pub(crate) correlating: [Mutex<()>; CORRELATION_LOCKS],
     recovering: AtomicUsize,
-    hasher: RandomState,
+    // Always the same, so that a simulation can be replayed; an uneven spread costs speed only.
+    hasher: BuildHasherDefault<DefaultHasher>,
     shards: Vec<mpsc::Sender<Message>>,
 }
 
@@ -174,7 +175,7 @@ impl Engine {
             saving: Mutex::default(),
             correlating: std::array::from_fn(|_| Mutex::default()),
             recovering: AtomicUsize::new(1),
-            hasher: RandomState::new(),
+            hasher: BuildHasherDefault::default(),
             shards: senders,
         });
         for inbox in inboxes {

@@ -6,7 +6,7 @@ use spindrift_engine::{
     Change, Decision, Effect, IndexRow, Registry, Run, RunState, Snapshot, Store, StoreError,
     Write, next_wake,
 };
-use spindrift_model::{ExecutionId, Millis, Serial, Status};
+use spindrift_model::{ExecutionId, Serial, Status};
 use tokio_util::sync::CancellationToken;
 
 /// So many versions may lie in a run's log before it is folded into a snapshot.
@@ -25,7 +25,6 @@ pub(crate) struct Loaded {
     pub(crate) performing: HashMap<(Serial, u16), (u32, CancellationToken)>,
     /// The promises being kept, by number.
     pub(crate) keeping: HashSet<u32>,
-    queued: Option<Millis>,
     logged: usize,
     dirty: BTreeSet<Serial>,
     removed: BTreeSet<Serial>,
@@ -48,7 +47,7 @@ impl Loaded {
             .iter()
             .map(|stage| stage.serial)
             .collect();
-        let mut loaded = Self::new(state, stages, None);
+        let mut loaded = Self::new(state, stages);
         match log {
             Some(log) => {
                 loaded.logged = log.len();
@@ -60,17 +59,15 @@ impl Loaded {
     }
 
     /// Takes a run whose rows are all written, or about to be.
-    pub(crate) fn new(state: RunState, stages: &Registry, queued: Option<Millis>) -> Self {
+    pub(crate) fn new(state: RunState, stages: &Registry) -> Self {
         let run = Run::load(state);
-        let queued = queued.or(run.execution().build_time);
-        let index = index_row(&run, stages, queued);
+        let index = index_row(&run, stages);
         Self {
             run,
             index,
             uncommitted: 0,
             performing: HashMap::new(),
             keeping: HashSet::new(),
-            queued,
             logged: 0,
             dirty: BTreeSet::new(),
             removed: BTreeSet::new(),
@@ -86,17 +83,9 @@ impl Loaded {
     }
 
     /// Counts a decision as one more version, and answers with the write that makes it durable; `None` when nothing has
-    /// changed. `now` is when it joined the queue, should it have.
-    pub(crate) fn advance(
-        &mut self,
-        decision: &Decision,
-        stages: &Registry,
-        now: Millis,
-    ) -> Option<Write> {
-        if self.run.ledger().waiting && self.index.queued.is_none() {
-            self.queued = Some(now);
-        }
-        let after = index_row(&self.run, stages, self.queued);
+    /// changed.
+    pub(crate) fn advance(&mut self, decision: &Decision, stages: &Registry) -> Option<Write> {
+        let after = index_row(&self.run, stages);
         if decision.changes.is_empty() && after == self.index {
             return None;
         }
@@ -173,7 +162,7 @@ impl Loaded {
 }
 
 /// The row of a run in the lists.
-pub(crate) fn index_row(run: &Run, stages: &Registry, queued: Option<Millis>) -> IndexRow {
+fn index_row(run: &Run, stages: &Registry) -> IndexRow {
     let execution = run.execution();
     let in_flight = run
         .active()
@@ -198,6 +187,6 @@ pub(crate) fn index_row(run: &Run, stages: &Registry, queued: Option<Millis>) ->
             .correlation_id()
             .filter(|_| !execution.status.is_complete())
             .map(str::to_owned),
-        queued: run.ledger().waiting.then_some(queued).flatten(),
+        queued: run.ledger().waiting,
     }
 }

@@ -41,6 +41,7 @@ fn perform_task(shared: &Arc<Shared>, loaded: &mut Loaded, stage: Serial, task: 
     let inner = Arc::clone(shared);
     shared.tracker.spawn(async move {
         let result = tokio::select! {
+        biased;
             result = guarded(future) => result,
             () = token.cancelled() => return,
             () = inner.stopping.cancelled() => return,

@@ -118,8 +118,7 @@ impl Shard {
 
     fn create(&mut self, state: RunState, admitted: bool, reply: Reply) {
         let id = state.execution.id.clone();
-        let now = self.shared.clock.now();
-        let mut loaded = Loaded::new(state, &self.shared.stages, Some(now));
+        let mut loaded = Loaded::new(state, &self.shared.stages);
         let event = admitted.then_some(Event::Admitted);
         let decision = match event.map(|event| self.decide(&mut loaded, event)) {
             None => Decision::default(),
@@ -130,7 +129,7 @@ impl Shard {
             }
         };
         // The run is new: what the decision changed is part of its first row.
-        let mut loaded = Loaded::new(loaded.run.to_state(), &self.shared.stages, Some(now));
+        let mut loaded = Loaded::new(loaded.run.to_state(), &self.shared.stages);
         let state = Box::new(loaded.run.to_state());
         let write = Write::Create {
             state,
@@ -256,7 +255,7 @@ impl Shard {
         done: Option<oneshot::Sender<()>>,
     ) {
         let before = loaded.index.clone();
-        let write = loaded.advance(&decision, &self.shared.stages, self.shared.clock.now());
+        let write = loaded.advance(&decision, &self.shared.stages);
         let silent = write.is_none() && decision.effects.is_empty() && loaded.uncommitted == 0;
         if silent {
             let execution = loaded.run.execution().clone();

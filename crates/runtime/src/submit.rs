@@ -88,7 +88,8 @@ impl Engine {
     async fn create(&self, request: StartRequest) -> Result<Submitted, EngineError> {
         let state = self.plan(request)?;
         let shared = &self.shared;
-        let admitted = match shared.admission.ask(&state.execution, shared.clock.now())? {
+        let now = shared.clock.now();
+        let admitted = match shared.admission.ask(&state.execution, now)? {
             Admission::Admitted => true,
             Admission::Waits => false,
             Admission::Full => return Err(queue_full(&state.execution)),
@@ -98,7 +99,7 @@ impl Engine {
             state.execution.pipeline_config_id.clone(),
         );
         let mut state = Box::new(state);
-        state.ledger.waiting = !admitted;
+        state.ledger.waiting = (!admitted).then_some(now);
         let result = shared
             .ask(|reply| Message::Create {
                 state,

@@ -80,6 +80,7 @@ async fn sleep(shared: &Shared, now: Millis) -> std::ops::ControlFlow<()> {
     shared.timers.next.store(next, Ordering::Release);
     let wake = next.min(now.saturating_add(LONGEST_SLEEP));
     tokio::select! {
+        biased;
         () = tokio::time::sleep(until(wake, shared.clock.now())) => {}
         () = shared.timers.sooner.notified() => {}
         () = shared.stopping.cancelled() => return std::ops::ControlFlow::Break(()),

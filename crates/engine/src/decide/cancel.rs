@@ -95,7 +95,8 @@ impl Step<'_, '_, '_> {
             .tasks
             .get(usize::from(task))
             .map_or(0, |task| task.attempt);
-        let begun = performed > u32::from(never_begun);
+        let earlier = self.run.ledger().performed.get(&serial).unwrap_or(&0);
+        let begun = performed > earlier + u32::from(never_begun);
         if undo && begun && effect.has_cancel(stage) {
             self.promise(Deed::CancelTask {
                 stage: serial,

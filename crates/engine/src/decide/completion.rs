@@ -295,10 +295,10 @@ impl Step<'_, '_, '_> {
     /// Ends the execution, and with it everything that still runs.
     pub(super) fn end_execution(&mut self, status: Status) {
         self.cancel_active();
-        if self.run.ledger().waiting {
+        if self.run.ledger().waiting.is_some() {
             self.record(Change::Pending {
                 restart: None,
-                waiting: false,
+                waiting: None,
             });
         }
         let at = self.now();

@@ -50,7 +50,7 @@ impl Step<'_, '_, '_> {
             let at = self.now();
             self.record(Change::Pending {
                 restart: Some(restart),
-                waiting: true,
+                waiting: Some(at),
             });
             self.record(Change::ExecutionStatus {
                 status: Status::NotStarted,

@@ -27,10 +27,10 @@ impl Step<'_, '_, '_> {
             return;
         }
         let restart = self.run.ledger().restart.clone();
-        if self.run.ledger().waiting || restart.is_some() {
+        if self.run.ledger().waiting.is_some() || restart.is_some() {
             self.record(Change::Pending {
                 restart: None,
-                waiting: false,
+                waiting: None,
             });
         }
         match restart {

@@ -1,0 +1,8 @@
+//! The runtime over the in-memory store, in virtual time.
+
+mod admission;
+mod children;
+mod lives;
+mod simulation;
+mod tasks;
+mod world;
