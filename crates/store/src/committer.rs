@@ -18,8 +18,8 @@ use sled::Batch;
 use spindrift_engine::StoreError;
 
 use crate::disk::Disk;
-use crate::journal;
-use crate::key::{self, Key};
+use crate::journal::Journal;
+use crate::key::Key;
 use crate::layer::{Entry, Layer};
 use crate::options::StoreOptions;
 use crate::prepared::Prepared;
@@ -107,15 +107,27 @@ pub(crate) struct Committer {
     pub(crate) condition: Arc<Condition>,
     pub(crate) options: StoreOptions,
     marks: Marks,
-    journal_first: u64,
-    journal_next: u64,
+    journal: Journal,
+    /// The first piece of the journal that is about the active layer.
+    active_since: u64,
     moving: Option<Move>,
+    /// The journal can begin with this piece once the disk has been synced.
+    settled_until: Option<u64>,
 }
 
 /// How long nobody must have written before the rows in memory move to the tree.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// Rows moved between two looks at the queue: about a tenth of a millisecond each 16.
+/// What [`Committer::fullness`] says of a layer that is full.
+const FULL: usize = 1000;
+
+/// A layer is also full once it has one slot of the journal for so many bytes that it may have in memory.
+const BYTES_PER_SLOT: usize = 2048;
+
+/// Slots of the journal that stay when nobody writes: 1.5 MiB.
+const KEPT_SLOTS: u64 = 256;
+
+/// Rows moved between two looks at the queue: less than half a millisecond.
 const MOVED_AT_ONCE: usize = 32;
 
 impl Committer {
@@ -124,7 +136,7 @@ impl Committer {
         disk: Box<dyn Disk>,
         condition: Arc<Condition>,
         options: StoreOptions,
-        journal: (u64, u64),
+        journal: Journal,
     ) -> Self {
         Self {
             view,
@@ -132,9 +144,10 @@ impl Committer {
             condition,
             options,
             marks: Marks::default(),
-            journal_first: journal.0,
-            journal_next: journal.1,
+            active_since: journal.first(),
+            journal,
             moving: None,
+            settled_until: None,
         }
     }
 
@@ -179,32 +192,52 @@ impl Committer {
         }
     }
 
-    /// The next request. While there is none, rows are moved.
+    /// The next request. While there is none, rows are moved; after a while without any, everything is tidied up.
     fn next(&mut self, queue: &Receiver<Request>) -> Option<Request> {
+        let mut patience = IDLE;
         loop {
-            if self.moving.is_some() && self.condition.stopped().is_none() {
+            let is_stopped = self.condition.stopped().is_some();
+            if self.moving.is_some() && !is_stopped {
                 match queue.try_recv() {
                     Ok(request) => return Some(request),
                     Err(TryRecvError::Disconnected) => return None,
-                    // A failure has stopped the store and is said to whoever asks next.
                     Err(TryRecvError::Empty) => {
-                        drop(self.guarded(|it| it.move_rows(MOVED_AT_ONCE)))
+                        // A failure has stopped the store and is told to whoever asks next.
+                        let _ = self.guarded(|it| it.move_rows(MOVED_AT_ONCE));
                     }
                 }
                 continue;
             }
-            match queue.recv_timeout(IDLE) {
+            match queue.recv_timeout(patience) {
                 Ok(request) => return Some(request),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
-                    let is_empty = self.view.layers.stack().active.read().is_empty();
-                    if is_empty || self.condition.stopped().is_some() {
+                    let has_more = !is_stopped && self.guarded(Self::tidy).unwrap_or(false);
+                    if !has_more {
                         return queue.recv().ok();
                     }
-                    self.freeze();
+                    patience = Duration::ZERO;
                 }
             }
         }
+    }
+
+    /// One step towards a store that takes little memory and starts quickly. Answers whether there may be another.
+    fn tidy(&mut self) -> Result<bool, StoreError> {
+        if !self.view.layers.stack().active.read().is_empty() {
+            self.freeze();
+            return Ok(true);
+        }
+        if self.settled_until.is_some() {
+            self.sync()?;
+            return Ok(true);
+        }
+        let mut batch = Batch::default();
+        let has_shrunk = self.journal.shrink(&mut batch, KEPT_SLOTS, 64);
+        if has_shrunk {
+            self.apply(batch)?;
+        }
+        Ok(has_shrunk)
     }
 
     fn serve(&mut self, commits: Vec<(Vec<Prepared>, Answer)>, bytes: usize) {
@@ -258,11 +291,8 @@ impl Committer {
         if !rows.is_empty() {
             self.check_space(bytes)?;
             let mut batch = Batch::default();
-            let next = journal::append(&mut batch, self.journal_next, &rows);
-            self.disk
-                .apply(batch)
-                .map_err(|error| failed("a write", &error))?;
-            self.journal_next = next;
+            self.journal.append(&mut batch, &rows);
+            self.apply(batch)?;
             self.sync()?;
             self.view.layers.stack().active.write().absorb(rows);
         }
@@ -272,7 +302,17 @@ impl Committer {
 
     fn sync(&mut self) -> Result<(), StoreError> {
         self.condition.syncs.fetch_add(1, Ordering::Relaxed);
-        self.disk.sync().map_err(|error| failed("a sync", &error))
+        self.disk.sync().map_err(|error| failed("a sync", &error))?;
+        if let Some(first) = self.settled_until.take() {
+            self.journal.begin_with(first);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.disk
+            .apply(batch)
+            .map_err(|error| failed("a write", &error))
     }
 
     /// Everything written so far fits in the reserve several times, so sled never meets a full disk.
@@ -294,8 +334,8 @@ impl Committer {
 
     /// Freezes the active layer when it is full, and moves as much as it takes to be done before the next one is.
     fn keep_pace(&mut self) -> Result<(), StoreError> {
-        let bytes = self.view.layers.stack().active.read().bytes();
-        if bytes >= self.options.layer_bytes {
+        let fullness = self.fullness();
+        if fullness >= FULL {
             while self.moving.is_some() {
                 self.move_rows(1024)?;
             }
@@ -305,21 +345,31 @@ impl Committer {
         let Some(moving) = &self.moving else {
             return Ok(());
         };
-        let total = moving.layer.read().len();
-        let share = total.saturating_mul(bytes) / self.options.layer_bytes.max(1);
-        match (share * 2).checked_sub(moving.moved) {
-            Some(behind) if behind > 0 => self.move_rows(behind.min(1024)),
-            _ => Ok(()),
+        // Done when the next layer is two thirds full, so that a larger batch does not have to wait for the rest.
+        let due = moving.layer.read().len().saturating_mul(fullness * 3 / 2) / FULL;
+        match due.saturating_sub(moving.moved) {
+            0 => Ok(()),
+            behind => self.move_rows(behind),
         }
+    }
+
+    /// How full the active layer is: in memory, or in slots of the journal, of which small batches take one each.
+    fn fullness(&self) -> usize {
+        let bytes = self.view.layers.stack().active.read().bytes();
+        let limit = self.options.layer_bytes.max(1);
+        let slots = usize::try_from(self.journal.next() - self.active_since).unwrap_or(usize::MAX);
+        let most_slots = (limit / BYTES_PER_SLOT).max(1);
+        (bytes.saturating_mul(FULL) / limit).max(slots.saturating_mul(FULL) / most_slots)
     }
 
     fn freeze(&mut self) {
         debug_assert!(self.moving.is_none());
+        self.active_since = self.journal.next();
         self.moving = Some(Move {
             layer: self.view.layers.freeze(),
             after: None,
             moved: 0,
-            journal_end: self.journal_next,
+            journal_end: self.active_since,
         });
     }
 
@@ -336,7 +386,13 @@ impl Committer {
         while self.moving.is_some() {
             self.move_rows(1024)?;
         }
-        self.sync()
+        self.sync()?;
+        let mut batch = Batch::default();
+        if self.journal.write_first(&mut batch) {
+            self.apply(batch)?;
+            self.sync()?;
+        }
+        Ok(())
     }
 
     /// Moves some rows of the frozen layer to the tree; with the last of them the layer and its part of the journal go.
@@ -366,30 +422,16 @@ impl Committer {
         if let Some(last) = last {
             moving.after = Some(last);
             moving.moved += moved;
-            self.disk
-                .apply(batch)
-                .map_err(|error| failed("a write", &error))?;
+            self.apply(batch)?;
             self.condition
                 .moved
                 .fetch_add(moved as u64, Ordering::Relaxed);
             return Ok(());
         }
-        let end = moving.journal_end;
+        self.settled_until = Some(moving.journal_end);
         self.moving = None;
         self.view.layers.drop_frozen();
-        self.trim_journal(end)
-    }
-
-    fn trim_journal(&mut self, end: u64) -> Result<(), StoreError> {
-        self.sync()?;
-        let mut batch = Batch::default();
-        for number in self.journal_first..end {
-            batch.remove(key::journal(number));
-        }
-        self.journal_first = end;
-        self.disk
-            .apply(batch)
-            .map_err(|error| failed("a write", &error))
+        Ok(())
     }
 }
 

@@ -3,7 +3,13 @@
 //! A batch is one run of bytes, cut into pieces of at most [`PIECE`] bytes that sled gets as rows of one atomic batch:
 //! the length of the run, then per row its key, whether it is set or removed, and its value. Reading the journal from
 //! its beginning into an empty layer gives the rows that the tree may not have yet. Reading it over rows that the tree
-//! does have changes nothing, so pieces may be removed any time after their rows are in the tree, oldest first.
+//! does have changes nothing, so its beginning may move on any time after rows have reached the tree.
+//!
+//! Pieces are numbered for ever, and kept in slots that are used again: overwriting a row costs sled a third of what
+//! adding one and removing another does, since its tree keeps its shape. One row says with which piece the journal
+//! begins; what slots hold of earlier pieces does not count.
+
+use std::collections::VecDeque;
 
 use sled::{Batch, IVec};
 use spindrift_engine::StoreError;
@@ -16,8 +22,89 @@ use crate::table::{PIECE, Table};
 const REMOVED: u8 = 0;
 const SET: u8 = 1;
 
-/// Adds a batch's rows to a sled batch as the pieces from number `next`. Answers with the number behind the last.
-pub(crate) fn append(batch: &mut Batch, next: u64, rows: &Rows) -> u64 {
+/// The number of a piece stands before its bytes.
+const NUMBER: usize = 8;
+
+/// Where the pieces are.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    /// The number of the next piece.
+    next: u64,
+    /// The slots of the pieces that count, oldest first; the last one holds the piece before the next.
+    used: VecDeque<u64>,
+    /// Slots to be used again, in this order.
+    free: VecDeque<u64>,
+    /// How many slots there are.
+    slots: u64,
+    /// Whether the journal begins further on than the disk says.
+    has_moved_on: bool,
+}
+
+impl Journal {
+    /// The number of the next piece.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The number of the first piece that counts.
+    pub(crate) fn first(&self) -> u64 {
+        self.next - self.used.len() as u64
+    }
+
+    /// Adds what a batch does to the rows.
+    pub(crate) fn append(&mut self, batch: &mut Batch, rows: &Rows) {
+        let run = write_run(rows);
+        for bytes in run.chunks(PIECE - NUMBER) {
+            let slot = self.free.pop_front().unwrap_or_else(|| {
+                self.slots += 1;
+                self.slots - 1
+            });
+            let mut piece = Vec::with_capacity(NUMBER + bytes.len());
+            piece.extend_from_slice(&self.next.to_be_bytes());
+            piece.extend_from_slice(bytes);
+            batch.insert(key::journal(slot), piece);
+            self.used.push_back(slot);
+            self.next += 1;
+        }
+        self.write_first(batch);
+    }
+
+    /// Lets the journal begin with the piece `first`. Whoever calls knows that the rows of all earlier ones are in the
+    /// tree for good. The disk is told together with the next piece, which may take the place of one of them.
+    pub(crate) fn begin_with(&mut self, first: u64) {
+        while self.first() < first
+            && let Some(slot) = self.used.pop_front()
+        {
+            self.free.push_back(slot);
+            self.has_moved_on = true;
+        }
+    }
+
+    /// Gives back slots beyond `keep` while no piece counts, at most `count`. Answers whether there was anything to do.
+    pub(crate) fn shrink(&mut self, batch: &mut Batch, keep: u64, count: u64) -> bool {
+        if !self.used.is_empty() || self.slots <= keep {
+            return false;
+        }
+        self.write_first(batch);
+        let end = self.slots;
+        self.slots = keep.max(end.saturating_sub(count));
+        for slot in self.slots..end {
+            batch.remove(key::journal(slot));
+        }
+        self.free = (0..self.slots).collect();
+        true
+    }
+
+    /// Tells the disk with which piece the journal begins; answers whether it does not know yet.
+    pub(crate) fn write_first(&mut self, batch: &mut Batch) -> bool {
+        if self.has_moved_on {
+            batch.insert(key::journal_first(), &self.first().to_be_bytes());
+        }
+        std::mem::take(&mut self.has_moved_on)
+    }
+}
+
+fn write_run(rows: &Rows) -> Vec<u8> {
     let mut run = Vec::with_capacity(rows.bytes() + 8);
     run.extend_from_slice(&[0; 4]);
     for (key, entry) in rows.iter() {
@@ -35,66 +122,67 @@ pub(crate) fn append(batch: &mut Batch, next: u64, rows: &Rows) -> u64 {
     // Batches are bounded far below 4 GiB; only a single commit beyond that could get here, and it has no memory.
     let length = u32::try_from(run.len()).unwrap_or(u32::MAX);
     run[..4].copy_from_slice(&length.to_be_bytes());
-    let mut number = next;
-    for piece in run.chunks(PIECE) {
-        batch.insert(key::journal(number), piece);
-        number += 1;
-    }
-    number
+    run
 }
 
-/// What the journal holds.
-#[derive(Debug)]
-pub(crate) struct Replay {
-    /// The rows that the tree may not have.
-    pub(crate) rows: Rows,
-    /// The number of the first piece there is.
-    pub(crate) first: u64,
-    /// The number of the next piece to be written.
-    pub(crate) next: u64,
-}
-
-/// Reads the whole journal.
-pub(crate) fn replay(table: &Table) -> Result<Replay, StoreError> {
-    let mut replay = Replay {
-        rows: Rows::default(),
-        first: 1,
-        next: 1,
+/// Reads the whole journal: where its pieces are, and the rows that the tree may not have.
+pub(crate) fn replay(table: &Table) -> Result<(Journal, Rows), StoreError> {
+    let unreadable = |key: &[u8], why: &str| corrupt("the journal", key, why);
+    let first = match table.stored_value(&key::journal_first())? {
+        Some(first) => read_number(&first)
+            .ok_or_else(|| unreadable(&key::journal_first(), "its beginning is no number"))?
+            .0,
+        None => 1,
     };
+    let mut journal = Journal {
+        next: first,
+        ..Journal::default()
+    };
+    let mut pieces: Vec<(u64, u64, IVec)> = Vec::new();
+    let mut stale = Vec::new();
+    for row in table.stored(&Span::prefix(&[key::JOURNAL])) {
+        let (key, piece) = row?;
+        let slot = key::read_journal(&key)
+            .ok_or_else(|| unreadable(&key, "the key is not a number"))?;
+        let (number, _) =
+            read_number(&piece).ok_or_else(|| unreadable(&key, "the piece has no number"))?;
+        journal.free.extend(journal.slots..slot);
+        journal.slots = slot + 1;
+        if number >= first {
+            pieces.push((number, slot, piece));
+        } else {
+            stale.push((number, slot));
+        }
+    }
+    stale.sort_unstable();
+    journal.free.extend(stale.into_iter().map(|(_, slot)| slot));
+    pieces.sort_unstable_by_key(|(number, ..)| *number);
+    let mut rows = Rows::default();
     let mut run = Vec::new();
-    let mut any = false;
-    for piece in table.stored(&Span::prefix(&[key::JOURNAL])) {
-        let (key, piece) = piece?;
-        let number = key::read_journal(&key)
-            .ok_or_else(|| corrupt("the journal", &key, "the key is not a number"))?;
-        if any && number != replay.next {
-            return Err(corrupt(
-                "the journal",
-                &key,
-                "pieces before this one are missing",
-            ));
+    for (number, slot, piece) in pieces {
+        let key = key::journal(slot);
+        if number != journal.next {
+            return Err(unreadable(&key, "pieces before this one are missing"));
         }
-        if !any {
-            replay.first = number;
-            any = true;
-        }
-        replay.next = number + 1;
-        run.extend_from_slice(&piece);
+        journal.next += 1;
+        journal.used.push_back(slot);
+        run.extend_from_slice(&piece[NUMBER..]);
         if run_length(&run) == Some(run.len()) {
-            read_run(&run, &mut replay.rows)
-                .ok_or_else(|| corrupt("the journal", &key, "a batch is not readable"))?;
+            read_run(&run, &mut rows)
+                .ok_or_else(|| unreadable(&key, "a batch is not readable"))?;
             run.clear();
         }
     }
     if run.is_empty() {
-        Ok(replay)
+        Ok((journal, rows))
     } else {
-        Err(corrupt(
-            "the journal",
-            &key::journal(replay.next),
-            "the last batch is cut off",
-        ))
+        Err(unreadable(&[key::JOURNAL], "the last batch is cut off"))
     }
+}
+
+fn read_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk::<NUMBER>()?;
+    Some((u64::from_be_bytes(*number), rest))
 }
 
 fn run_length(run: &[u8]) -> Option<usize> {
@@ -160,18 +248,21 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
+        /// Whatever was appended since the journal last moved on reads back, in its order, from slots used again.
         #[test]
         fn batches_read_back_in_their_order(
             batches in proptest::collection::vec(
-                proptest::collection::vec((proptest::collection::vec(any::<u8>(), 1..200), proptest::option::of(0usize..20_000)), 1..4),
-                1..5,
+                (
+                    proptest::collection::vec((proptest::collection::vec(any::<u8>(), 1..200), proptest::option::of(0usize..20_000)), 1..4),
+                    0u8..6,
+                ),
+                1..12,
             ),
-            start in 1u64..500,
         ) {
             let (db, table) = table();
             let mut expected = std::collections::BTreeMap::new();
-            let mut next = start;
-            for rows in batches {
+            let (mut journal, _) = replay(&table).unwrap();
+            for (rows, then) in batches {
                 let mut pending = Rows::default();
                 for (key, length) in rows {
                     let value = length.map(|length| IVec::from(vec![7; length]));
@@ -182,17 +273,33 @@ mod tests {
                     expected.insert(key, value);
                 }
                 let mut batch = Batch::default();
-                next = append(&mut batch, next, &pending);
+                journal.append(&mut batch, &pending);
                 db.apply_batch(batch).unwrap();
+                if then < 2 {
+                    journal.begin_with(journal.next());
+                    expected.clear();
+                }
+                if then == 0 {
+                    let mut batch = Batch::default();
+                    journal.shrink(&mut batch, 2, 3);
+                    db.apply_batch(batch).unwrap();
+                }
+                // The disk hears of the new beginning with the next piece; until then it has more, which does no harm.
+                let (read, rows) = replay(&table).unwrap();
+                let found: std::collections::BTreeMap<_, _> = rows
+                    .iter()
+                    .map(|(key, entry)| (key.clone(), entry.value().cloned()))
+                    .collect();
+                prop_assert_eq!(read.next(), journal.next());
+                if journal.has_moved_on {
+                    prop_assert!(expected.is_empty());
+                } else {
+                    prop_assert_eq!(&found, &expected);
+                    prop_assert_eq!(read.used, journal.used.clone());
+                    prop_assert_eq!(read.slots, journal.slots);
+                    prop_assert_eq!(read.free.len(), journal.free.len());
+                }
             }
-            let read = replay(&table).unwrap();
-            prop_assert_eq!((read.first, read.next), (start, next));
-            let found: std::collections::BTreeMap<_, _> = read
-                .rows
-                .iter()
-                .map(|(key, entry)| (key.clone(), entry.value().cloned()))
-                .collect();
-            prop_assert_eq!(found, expected);
         }
     }
 
@@ -201,12 +308,14 @@ mod tests {
         let (db, table) = table();
         let mut rows = Rows::default();
         rows.put(b"a".to_vec(), IVec::from(vec![1; 3 * PIECE]), false);
+        let (mut journal, _) = replay(&table).unwrap();
         let mut batch = Batch::default();
-        assert_eq!(append(&mut batch, 5, &rows), 9);
+        journal.append(&mut batch, &rows);
+        assert_eq!(journal.used.len(), 4);
         db.apply_batch(batch).unwrap();
-        db.remove(key::journal(8)).unwrap();
-        insta::assert_snapshot!(replay(&table).unwrap_err(), @r"the store holds something unreadable: the journal at key j\x00\x00\x00\x00\x00\x00\x00\x08: the last batch is cut off");
-        db.remove(key::journal(6)).unwrap();
-        insta::assert_snapshot!(replay(&table).unwrap_err(), @r"the store holds something unreadable: the journal at key j\x00\x00\x00\x00\x00\x00\x00\x07: pieces before this one are missing");
+        db.remove(key::journal(3)).unwrap();
+        insta::assert_snapshot!(replay(&table).unwrap_err(), @"the store holds something unreadable: the journal at key j: the last batch is cut off");
+        db.remove(key::journal(1)).unwrap();
+        insta::assert_snapshot!(replay(&table).unwrap_err(), @r"the store holds something unreadable: the journal at key j\x00\x00\x00\x00\x00\x00\x00\x02: pieces before this one are missing");
     }
 }

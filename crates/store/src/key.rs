@@ -10,9 +10,9 @@
 //! | `b` execution | – : busy |
 //! | `c` key, u32 | a further piece of the value of that key |
 //! | `e` space, key | a record of another crate |
-//! | `j` u64 | a piece of the journal |
+//! | `j` u64 | a slot with a piece of the journal |
 //! | `k` correlation, execution | – |
-//! | `m` name | about the store itself; `m format` is the version of this layout |
+//! | `m` name | of the store itself: `format` of this layout, the first piece of the `journal` that counts |
 //! | `n` application, name, pipeline | the number of the newest revision |
 //! | `p` pipeline, `h` | what is the newest revision, or that it was deleted |
 //! | `p` pipeline, `r` u64 | a revision |
@@ -497,14 +497,19 @@ pub(crate) mod record {
     }
 }
 
-/// A piece of the journal.
-pub(crate) fn journal(number: u64) -> Key {
+/// A slot for a piece of the journal.
+pub(crate) fn journal(slot: u64) -> Key {
     let mut key = vec![JOURNAL];
-    key.extend_from_slice(&number.to_be_bytes());
+    key.extend_from_slice(&slot.to_be_bytes());
     key
 }
 
-/// The number of a piece of the journal.
+/// Where the row is that says with which piece the journal begins.
+pub(crate) fn journal_first() -> Key {
+    b"mjournal".to_vec()
+}
+
+/// The number of a slot of the journal.
 pub(crate) fn read_journal(key: &[u8]) -> Option<u64> {
     let number = key.strip_prefix(&[JOURNAL])?;
     Some(u64::from_be_bytes(number.try_into().ok()?))

@@ -56,13 +56,13 @@ impl SledStore {
         };
         let open::Opened { db, lock } = open::open(dir, &options)?;
         let table = Table::new((*db).clone());
-        let replay = journal::replay(&table).map_err(|error| OpenError::Corrupt {
+        let (journal, rows) = journal::replay(&table).map_err(|error| OpenError::Corrupt {
             dir: dir.to_owned(),
             reason: error.to_string(),
         })?;
         let view = View {
             table,
-            layers: Arc::new(Layers::new(replay.rows)),
+            layers: Arc::new(Layers::new(rows)),
         };
         let condition = Arc::new(Condition::default());
         let disk = wrap(Box::new(SledDisk::new(db, dir).map_err(io)?));
@@ -71,7 +71,7 @@ impl SledStore {
             disk,
             condition.clone(),
             options,
-            (replay.first, replay.next),
+            journal,
         );
         let (queue, requests) = channel();
         let thread = std::thread::Builder::new()

@@ -87,6 +87,9 @@ pub(crate) struct Staging<'c> {
     /// What the batch does to the rows.
     pub(crate) rows: Rows,
     undo: Vec<Undo>,
+    /// Whether the commit at hand may have to be undone: each write is checked before anything of it is done, so one that
+    /// is alone never has to.
+    is_undoable: bool,
 }
 
 impl<'c> Staging<'c> {
@@ -96,12 +99,14 @@ impl<'c> Staging<'c> {
             marks,
             rows: Rows::default(),
             undo: Vec::new(),
+            is_undoable: false,
         }
     }
 
     /// Adds a commit to the batch, all of it or, with an error, nothing.
     pub(crate) fn stage(&mut self, commit: Vec<Prepared>) -> Result<(), StoreError> {
         self.undo.clear();
+        self.is_undoable = commit.len() > 1;
         let result = commit.into_iter().try_for_each(|write| self.write(write));
         if result.is_err() {
             while let Some(undo) = self.undo.pop() {
@@ -183,7 +188,7 @@ impl<'c> Staging<'c> {
             self.remove(key);
         }
         self.apply(rows);
-        self.undo.push(Undo::Mark(id.clone(), self.marks.get(id)));
+        self.note_mark(id);
         self.marks.forget(id);
         Ok(())
     }
@@ -281,9 +286,12 @@ impl<'c> Staging<'c> {
     fn apply(&mut self, ops: Vec<Op>) {
         for op in ops {
             match op.value {
-                Some(value) => {
+                Some(value) if self.is_undoable => {
                     let before = self.rows.put(op.key.clone(), value, op.absent);
                     self.undo.push(Undo::Row(op.key, before));
+                }
+                Some(value) => {
+                    self.rows.put(op.key, value, op.absent);
                 }
                 None => self.remove(op.key),
             }
@@ -291,8 +299,18 @@ impl<'c> Staging<'c> {
     }
 
     fn remove(&mut self, key: Key) {
-        let before = self.rows.remove(key.clone());
-        self.undo.push(Undo::Row(key, before));
+        if self.is_undoable {
+            let before = self.rows.remove(key.clone());
+            self.undo.push(Undo::Row(key, before));
+        } else {
+            self.rows.remove(key);
+        }
+    }
+
+    fn note_mark(&mut self, id: &ExecutionId) {
+        if self.is_undoable {
+            self.undo.push(Undo::Mark(id.clone(), self.marks.get(id)));
+        }
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
@@ -303,7 +321,7 @@ impl<'c> Staging<'c> {
     }
 
     fn set_mark(&mut self, id: ExecutionId, version: u64, folded: u64) {
-        self.undo.push(Undo::Mark(id.clone(), self.marks.get(&id)));
+        self.note_mark(&id);
         self.marks.set(id, Mark { version, folded });
     }
 

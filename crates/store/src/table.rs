@@ -28,10 +28,15 @@ impl Table {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        match self.tree.get(key).map_err(|error| failed(&error))? {
+        match self.stored_value(key)? {
             Some(stored) => self.resolve(key, stored).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A value as it is stored.
+    pub(crate) fn stored_value(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.tree.get(key).map_err(|error| failed(&error))
     }
 
     /// The rows of a span as they are stored; [`Table::resolve`] makes values of them.
