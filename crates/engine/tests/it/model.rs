@@ -434,15 +434,18 @@ impl Model {
                 break;
             }
         }
-        self.note_race(threads);
+        let began = std::mem::take(&mut self.began);
+        self.note_race(threads, &began);
         if std::mem::take(&mut self.branch_ended) {
             self.conclude();
+            // What had failed before a restart ends the run with the first branch that ends, whatever else began.
+            let by_earlier = matches!(self.status, Status::Terminal | Status::Canceled);
+            self.raced |= by_earlier && !began.is_empty();
         }
     }
 
-    fn note_race(&mut self, threads: usize) {
+    fn note_race(&mut self, threads: usize, began: &[usize]) {
         let acted = std::mem::take(&mut self.acted);
-        let began = std::mem::take(&mut self.began);
         let bad = std::mem::take(&mut self.ended_badly);
         let instant = bad.iter().any(|at| {
             let own = self.lineage(*at);
@@ -763,7 +766,9 @@ impl Model {
         if top {
             let behind = self.behind(at);
             let stuck = behind.iter().any(|next| self.cut_off(*next));
-            let ended = behind.iter().any(|next| is_complete(self.stages[*next].status));
+            let ended = behind
+                .iter()
+                .any(|next| is_complete(self.stages[*next].status));
             self.branch_ended |= is_halt(status) || behind.is_empty() || stuck || ended;
         }
     }

@@ -267,7 +267,14 @@ fn node(depth: u32) -> BoxedStrategy<Node> {
         1 => vec(thought(), 0..3).prop_map(Work::Thought),
     ];
     let limit = option::weighted(0.15, (1..40_i64).prop_map(|seconds| seconds * 1_000));
-    (inside, flags, planning, work, limit, any::<prop::sample::Index>())
+    (
+        inside,
+        flags,
+        planning,
+        work,
+        limit,
+        any::<prop::sample::Index>(),
+    )
         .prop_map(|(inside, flags, planning, work, limit, first)| Node {
             requires: Vec::new(),
             fail_pipeline: flags.0,

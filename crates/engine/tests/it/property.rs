@@ -36,7 +36,10 @@ pub fn runner(cases: u32) -> TestRunner {
         .ok()
         .and_then(|text| text.parse::<u8>().ok())
         .unwrap_or(7);
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]))
+    TestRunner::new_with_rng(
+        config,
+        TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]),
+    )
 }
 
 #[test]
@@ -130,7 +133,10 @@ impl Pair {
             }
             Act::Signal(pick) => {
                 if let Some((name, id)) = self.pick_stage(pick) {
-                    self.model.signal(&name, now);
+                    self.with_model(|model, now| {
+                        model.signal(&name, now);
+                        true
+                    });
                     self.take(Event::Signal { stage: id });
                 }
             }
@@ -248,7 +254,10 @@ impl Pair {
             self.world.now = wake.max(self.world.now);
             self.model.tick(self.world.now);
             self.take(Event::Tick);
-            let due = self.world.next_wake().is_some_and(|next| next <= self.world.now);
+            let due = self
+                .world
+                .next_wake()
+                .is_some_and(|next| next <= self.world.now);
             assert!(!due, "a wake-up changed nothing");
         }
         self.world.now = target;
@@ -276,7 +285,9 @@ impl Pair {
             return;
         };
         let expected = self.with_model(|model, now| model.skip(&name, now).is_ok());
-        let patch: Map = [("manualSkip".to_owned(), Value::Bool(true))].into_iter().collect();
+        let patch: Map = [("manualSkip".to_owned(), Value::Bool(true))]
+            .into_iter()
+            .collect();
         self.command(
             Event::PatchStage {
                 stage,
@@ -315,7 +326,11 @@ impl Pair {
             .map(|stage| (stage.ref_id.to_string(), stage.status))
             .collect();
         assert_eq!(found, self.model.statuses(), "the stages after {act:?}");
-        assert_eq!(self.world.status(), self.model.status, "the run after {act:?}");
+        assert_eq!(
+            self.world.status(),
+            self.model.status,
+            "the run after {act:?}"
+        );
     }
 
     /// Whatever has happened, a run can be brought to its end.

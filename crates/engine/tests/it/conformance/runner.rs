@@ -270,7 +270,7 @@ impl Player {
             same(json!(found), json!(expected), "the stages");
         }
         if let Some(waiting) = expect.waiting {
-            let found = self.world.run.ledger().waiting;
+            let found = self.world.run.ledger().waiting.is_some();
             same(found.into(), waiting.into(), "waiting");
         }
         self.check_stages(expect, when);
