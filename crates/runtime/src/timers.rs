@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use spindrift_model::Millis;
+use spindrift_model::{ExecutionId, Millis};
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::until;
@@ -15,6 +16,9 @@ const BATCH: usize = 1_000;
 
 /// The longest sleep; the clock may be set while the process sleeps.
 const LONGEST_SLEEP: Millis = 60_000;
+
+/// The rest after runs could not be stored.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(crate) struct Timers {
@@ -33,41 +37,53 @@ impl Timers {
 
 /// Wakes runs when they are due, until the engine stops.
 pub(crate) async fn keep_time(shared: Arc<Shared>) {
-    loop {
+    let mut last = Vec::new();
+    while !shared.stopping.is_cancelled() {
         let now = shared.clock.now();
-        match shared.store.due(now, BATCH) {
-            Ok(due) if due.is_empty() => {
-                if sleep(&shared, now).await.is_break() {
-                    return;
-                }
-            }
-            Ok(due) => {
-                let mut answers = Vec::with_capacity(due.len());
-                for (_, id) in due {
-                    let (done, answer) = oneshot::channel();
-                    shared.send(Message::Tick { id, done }).await;
-                    answers.push(answer);
-                }
-                for answer in answers {
-                    // The answer is the end of the channel.
-                    let _ = answer.await;
-                }
-                if shared.stopping.is_cancelled() {
-                    return;
-                }
-                // A row that stays due (its run could not be stored) must not keep a core busy.
-                tokio::task::yield_now().await;
-            }
+        let due = match shared.store.due(now, BATCH) {
+            Ok(due) => due,
             Err(error) => {
                 shared.report(&error);
-                shared.stopping.cancelled().await;
-                return;
+                Vec::new()
             }
+        };
+        if due.is_empty() {
+            sleep(&shared, now).await;
+        } else if due == last {
+            // What it led to could not be stored, so that it is due still.
+            pause(&shared).await;
+            last.clear();
+        } else {
+            wake(&shared, &due).await;
+            last = due;
         }
     }
 }
 
-async fn sleep(shared: &Shared, now: Millis) -> std::ops::ControlFlow<()> {
+/// Wakes runs, and returns when what that led to is on disk.
+async fn wake(shared: &Shared, due: &[(Millis, ExecutionId)]) {
+    let mut answers = Vec::with_capacity(due.len());
+    for (_, id) in due {
+        let (done, answer) = oneshot::channel();
+        let id = id.clone();
+        shared.send(Message::Tick { id, done }).await;
+        answers.push(answer);
+    }
+    for answer in answers {
+        // The answer is the end of the channel.
+        let _ = answer.await;
+    }
+}
+
+async fn pause(shared: &Shared) {
+    tokio::select! {
+        biased;
+        () = shared.stopping.cancelled() => {}
+        () = tokio::time::sleep(PAUSE) => {}
+    }
+}
+
+async fn sleep(shared: &Shared, now: Millis) {
     // From here on an earlier timer wakes the sleeper, also one that is stored while the next line reads.
     shared.timers.next.store(Millis::MAX, Ordering::Release);
     let next = match shared.store.next_due() {
@@ -83,7 +99,6 @@ async fn sleep(shared: &Shared, now: Millis) -> std::ops::ControlFlow<()> {
         biased;
         () = tokio::time::sleep(until(wake, shared.clock.now())) => {}
         () = shared.timers.sooner.notified() => {}
-        () = shared.stopping.cancelled() => return std::ops::ControlFlow::Break(()),
+        () = shared.stopping.cancelled() => {}
     }
-    std::ops::ControlFlow::Continue(())
 }

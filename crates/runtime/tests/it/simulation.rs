@@ -215,7 +215,7 @@ fn random_lives_lose_nothing_that_was_acknowledged() {
     let count = std::env::var("SPINDRIFT_SIMULATIONS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(60);
+        .unwrap_or(25);
     let seeds = only.map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         simulate(seed);
