@@ -1,0 +1,115 @@
+//! The helper functions, `#name(…)`. There are no others.
+
+mod artifacts;
+mod base64;
+pub(crate) mod json;
+mod pipelines;
+mod properties;
+mod server_groups;
+mod stages;
+mod text;
+mod url;
+mod yaml;
+
+use crate::error::{Eval, Thrown};
+use crate::eval::Machine;
+use crate::java::method::{self, Method};
+use crate::suggest;
+use crate::value::{Class, Type, Value};
+
+/// The type of the first parameter of execution-aware functions.
+pub(crate) const EXECUTION: Type = Type::of(Class::Execution);
+
+fn tables() -> impl Iterator<Item = &'static Method> {
+    text::FUNCTIONS
+        .iter()
+        .chain(json::FUNCTIONS)
+        .chain(yaml::FUNCTIONS)
+        .chain(url::FUNCTIONS)
+        .chain(stages::FUNCTIONS)
+        .chain(artifacts::FUNCTIONS)
+        .chain(server_groups::FUNCTIONS)
+        .chain(pipelines::FUNCTIONS)
+}
+
+/// The names of all functions.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    tables().map(|function| function.name)
+}
+
+/// True where a function of that name exists.
+pub(crate) fn exists(name: &str) -> bool {
+    names().any(|known| known == name)
+}
+
+/// The error for a name that is no function.
+pub(crate) fn unknown(name: &str) -> Thrown {
+    Thrown::el(1006, format!("Function '{name}' could not be found"))
+        .suggest(suggest::nearest(name, names()).map(|found| format!("#{found}")))
+}
+
+/// Calls a function with evaluated arguments.
+pub(crate) fn call<'a>(
+    machine: &mut Machine<'a>,
+    name: &str,
+    args: Vec<Value<'a>>,
+) -> Eval<Value<'a>> {
+    let Some(function) = tables().find(|function| function.name == name) else {
+        return Err(unknown(name));
+    };
+    let expected = function.params.len();
+    if !function.varargs && args.len() != expected {
+        return Err(Thrown::el(
+            1014,
+            format!(
+                "Incorrect number of arguments for function '{name}': {} supplied but function takes {expected}",
+                args.len()
+            ),
+        ));
+    }
+    if function.varargs && args.len() + 1 < expected {
+        return Err(Thrown::java(
+            crate::error::INDEX_BOUNDS,
+            format!(
+                "Index {} out of bounds for length {}",
+                args.len(),
+                args.len()
+            ),
+        ));
+    }
+    let args = method::arguments(function.params, function.varargs, args)?;
+    let args = resolve_references(machine, function, args)?;
+    (function.body)(machine, &Value::Null, &args).map_err(|cause| {
+        let suggestion = cause.suggestion.clone();
+        Thrown::el(
+            1023,
+            format!(
+                "A problem occurred whilst attempting to invoke the function '{name}': '{}'",
+                cause.text()
+            ),
+        )
+        .because(cause)
+        .suggest(suggestion)
+    })
+}
+
+/// With an artifact store, text arguments that are references are replaced by what they refer to.
+fn resolve_references<'a>(
+    machine: &Machine<'a>,
+    function: &Method,
+    mut args: Vec<Value<'a>>,
+) -> Eval<Vec<Value<'a>>> {
+    if function.name == "fetchReference" {
+        return Ok(args);
+    }
+    for (argument, param) in args.iter_mut().zip(function.params) {
+        if *param == method::STRING
+            && let Value::Text(text) = argument
+            && text.starts_with("ref://")
+            && let Some(stored) = machine.scope.environment.stored_artifact(text)
+        {
+            *argument = Value::text(stored);
+        }
+    }
+    Ok(args)
+}

@@ -1,0 +1,9 @@
+//! Syntax: from text to trees and back. Nothing here evaluates.
+
+pub(crate) mod ast;
+pub(crate) mod cache;
+pub(crate) mod parser;
+pub(crate) mod preprocess;
+pub(crate) mod print;
+pub(crate) mod template;
+pub(crate) mod token;

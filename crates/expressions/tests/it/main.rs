@@ -1,0 +1,4 @@
+//! The expression language, from the outside.
+
+mod vectors;
+mod world;
