@@ -11,7 +11,6 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use crate::http::Reply;
-use crate::http::options::Params;
 use crate::ids;
 use crate::json::Json;
 use crate::kinds::{Kind, Registry, Schema};
@@ -44,11 +43,7 @@ pub(crate) fn v2(headers: &HeaderMap) -> Reply {
 }
 
 /// The index, or the document of one group version.
-pub(crate) fn v3(
-    kinds: &Registry,
-    group_version: Option<&str>,
-    _params: &Params,
-) -> Result<Value, Status> {
+pub(crate) fn v3(kinds: &Registry, group_version: Option<&str>) -> Result<Value, Status> {
     match group_version {
         None => Ok(index(kinds)),
         Some(path) => {

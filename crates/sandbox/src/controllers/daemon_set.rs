@@ -11,6 +11,10 @@ use super::revisions::{self, HASH};
 use crate::json::{Json, pairs};
 
 pub(super) fn reconcile(desk: &mut Desk<'_>, set: &Value) -> Option<Duration> {
+    // What is made now would only keep its owner from going.
+    if set.is_deleting() {
+        return None;
+    }
     common::claim(desk, "pods", set);
     let (revision, all) = revisions::current(desk, set)?;
     let nodes: Vec<String> = desk
@@ -19,8 +23,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, set: &Value) -> Option<Duration> {
         .filter(|node| suits(set, node))
         .map(|node| node.name().to_owned())
         .collect();
-    let refused = !set.is_deleting()
-        && (place(desk, set, &nodes, &revision) || roll(desk, set, &nodes, &revision));
+    let refused = place(desk, set, &nodes, &revision) || roll(desk, set, &nodes, &revision);
     let pods = pods(desk, set);
     write_status(desk, set, &pods, &nodes, &revision);
     let mut in_use: Vec<&str> = vec![revision.name()];

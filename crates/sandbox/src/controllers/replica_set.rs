@@ -109,14 +109,19 @@ fn status(
     );
     status.put(&["observedGeneration"], set.generation());
     match refusal {
-        Some(refusal) => drop(common::set_condition(
-            &mut status,
-            "ReplicaFailure",
-            "True",
-            "FailedCreate",
-            &refusal.message,
-            &desk.cluster.clock.stamp(),
-        )),
+        // Its message names a generated pod, another each time: the first one stays.
+        Some(_) if common::condition(set, "ReplicaFailure").is_some() => {}
+        Some(refusal) => {
+            let now = desk.cluster.clock.stamp();
+            common::set_condition(
+                &mut status,
+                "ReplicaFailure",
+                "True",
+                "FailedCreate",
+                &refusal.message,
+                &now,
+            );
+        }
         None => common::drop_condition(&mut status, "ReplicaFailure"),
     }
     if status.items(&["conditions"]).is_empty() {

@@ -11,6 +11,10 @@ use super::revisions::{self, HASH};
 use crate::json::Json;
 
 pub(super) fn reconcile(desk: &mut Desk<'_>, set: &Value) -> Option<Duration> {
+    // What is made now would only keep its owner from going.
+    if set.is_deleting() {
+        return None;
+    }
     let pods = common::claim(desk, "pods", set);
     let (update, all) = revisions::current(desk, set)?;
     let known = set.text(&["status", "currentRevision"]);
@@ -19,10 +23,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, set: &Value) -> Option<Duration> {
         .find(|revision| revision.name() == known)
         .cloned()
         .unwrap_or_else(|| update.clone());
-    let mut refused = false;
-    if !set.is_deleting() {
-        refused = move_on(desk, set, &pods, &current, &update);
-    }
+    let refused = move_on(desk, set, &pods, &current, &update);
     let seconds = set.int(&["spec", "minReadySeconds"]).unwrap_or(0);
     let now = desk.cluster.clock.now();
     let pods: Vec<_> = desk

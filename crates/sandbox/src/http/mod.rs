@@ -13,6 +13,7 @@ mod watch;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -59,9 +60,12 @@ impl Reply {
 /// What a request handler sees of its request.
 pub(crate) struct Call<'a> {
     pub cluster: &'a Arc<Cluster>,
+    pub verb: Verb,
     pub params: &'a Params,
     pub headers: &'a HeaderMap,
-    pub faults: &'a [Fault],
+    pub faults: Vec<Fault>,
+    /// Whether this is a dry run; a deletion says so in its body.
+    pub dry_run: AtomicBool,
 }
 
 async fn handle(State(cluster): State<Arc<Cluster>>, request: Request) -> Response {
@@ -73,60 +77,52 @@ async fn handle(State(cluster): State<Arc<Cluster>>, request: Request) -> Respon
     let params = Params::parse(&query);
     let target = path::parse(&path);
     let verb = path::verb(&parts.method, &target, params.flag("watch"));
-    let result = serve(
-        &cluster,
-        &parts.method,
-        &parts.headers,
+    let mut call = Call {
+        cluster: &cluster,
         verb,
-        &target,
-        &params,
-        body,
-    )
-    .await;
-    let response = match result {
+        params: &params,
+        headers: &parts.headers,
+        faults: Vec::new(),
+        dry_run: AtomicBool::new(params.dry_run()),
+    };
+    let response = match serve(&mut call, &parts.method, &target, body).await {
         Ok(reply) => respond(reply),
         Err(status) => refuse(&status),
     };
+    let dry_run = call.dry_run.load(Ordering::Relaxed);
+    let code = response.status().as_u16();
     cluster.requests.record(RecordedRequest {
         verb: verb.name().to_owned(),
         path,
         query,
-        dry_run: params.dry_run(),
-        code: response.status().as_u16(),
+        dry_run,
+        code,
     });
     response
 }
 
 async fn serve(
-    cluster: &Arc<Cluster>,
+    call: &mut Call<'_>,
     method: &Method,
-    headers: &HeaderMap,
-    verb: Verb,
     target: &Target,
-    params: &Params,
     body: Body,
 ) -> Result<Reply, Status> {
-    authenticate(cluster, headers)?;
-    let faults = strike(cluster, verb, target).await?;
-    if faults.contains(&Fault::Reset) {
+    let cluster = call.cluster;
+    authenticate(cluster, call.headers)?;
+    call.faults = strike(cluster, call.verb, target).await?;
+    if call.faults.contains(&Fault::Reset) {
         return Ok(Reply::Stream(broken(b"")));
     }
-    let call = Call {
-        cluster,
-        params,
-        headers,
-        faults: &faults,
-    };
     let reply = match target {
         Target::Health => Ok(Reply::Stream(plain("ok"))),
         Target::Unknown => Err(Status::no_such_path()),
-        Target::OpenApiV2 => Ok(openapi::v2(headers)),
+        Target::OpenApiV2 => Ok(openapi::v2(call.headers)),
         _ if method != Method::GET && !matches!(target, Target::Object(_)) => {
             Err(Status::method_not_allowed())
         }
         Target::OpenApiV3(group_version) => cluster
             .store
-            .read(|state| openapi::v3(&state.kinds, group_version.as_deref(), params))
+            .read(|state| openapi::v3(&state.kinds, group_version.as_deref()))
             .map(Reply::ok),
         Target::Version
         | Target::Api
@@ -134,11 +130,11 @@ async fn serve(
         | Target::Group(_)
         | Target::GroupVersion(..) => cluster
             .store
-            .read(|state| discovery::document(&state.kinds, target, headers))
+            .read(|state| discovery::document(&state.kinds, target, call.headers))
             .map(discovery::reply),
-        Target::Object(info) => object(&call, verb, info, body).await,
+        Target::Object(info) => object(call, call.verb, info, body).await,
     }?;
-    if faults.contains(&Fault::CutAnswer) {
+    if call.faults.contains(&Fault::CutAnswer) {
         return Ok(Reply::Stream(broken(b"{\"kind\":")));
     }
     Ok(reply)

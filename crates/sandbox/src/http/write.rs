@@ -1,5 +1,7 @@
 //! Creates, updates, patches and deletes.
 
+use std::sync::atomic::Ordering;
+
 use axum::body::Body;
 use serde_json::{Value, json};
 
@@ -231,6 +233,8 @@ fn delete_options(call: &Call<'_>, document: &Value) -> Result<DeleteOptions, St
             .params
             .get("orphanDependents")
             .map(|text| text == "true"));
+    let dry_run = call.params.dry_run() || document.items(&["dryRun"]).contains(&json!("All"));
+    call.dry_run.store(dry_run, Ordering::Relaxed);
     let propagation = match (text("propagationPolicy"), orphan) {
         ("", Some(true)) | ("Orphan", _) => Propagation::Orphan,
         ("" | "Background", _) => Propagation::Background,
@@ -248,7 +252,7 @@ fn delete_options(call: &Call<'_>, document: &Value) -> Result<DeleteOptions, St
             .map(str::to_owned)
     };
     Ok(DeleteOptions {
-        dry_run: call.params.dry_run() || document.items(&["dryRun"]).contains(&json!("All")),
+        dry_run,
         grace: document
             .int(&["gracePeriodSeconds"])
             .or(call.params.int("gracePeriodSeconds")),

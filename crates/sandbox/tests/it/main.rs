@@ -2,4 +2,18 @@
 
 mod support;
 
+mod access;
+mod apply;
+mod crud;
+mod custom;
+mod deletion;
+mod deployments;
 mod discovery;
+mod faults;
+mod kubectl;
+mod lists;
+mod patches;
+mod snapshots;
+mod validation;
+mod watches;
+mod workloads;
