@@ -49,7 +49,7 @@ pub fn check_graph(pipeline: &Pipeline) -> Vec<Problem> {
                     format!("stage {requisite:?} requires itself"),
                 )),
                 Some(from) => {
-                    graph.update_edge(*from, nodes[&stage.ref_id], ());
+                    graph.add_edge(*from, nodes[&stage.ref_id], ());
                 }
             }
         }

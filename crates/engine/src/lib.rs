@@ -26,7 +26,7 @@ pub use change::{Change, Restart};
 pub use concurrency::{ConcurrencyLimit, MAX_WAITING, SUPERSEDED, Turn};
 pub use decide::{Decision, Ids, Setting, decide, next_wake};
 pub use effect::{Deed, Effect, IdempotencyKey, Promise};
-pub use evaluation::{EmptyEnvironment, Environment};
+pub use evaluation::{EmptyEnvironment, Environment, StageEnvironment, check_expressions};
 pub use event::{Caller, Event, Refusal};
 pub use graph::check_graph;
 pub use input::task_input;

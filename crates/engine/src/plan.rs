@@ -7,6 +7,7 @@ use spindrift_model::{
 };
 
 use crate::decide::Ids;
+use crate::evaluation::{Environment, evaluate_submission};
 use crate::graph::check_graph;
 use crate::store::{Ledger, RunState};
 
@@ -31,12 +32,14 @@ pub struct Start {
 
 /// Makes an execution that has not started, or says why it cannot be started.
 ///
-/// Parameters that the trigger leaves out get their defaults. Errors: the pipeline is disabled, its graph cannot run, it
+/// Parameters that the trigger leaves out get their defaults, and expressions are evaluated as far as the pipeline's
+/// evaluator does so at submission. Errors: the pipeline is disabled, its graph cannot run, it
 /// has no stages, or a parameter is missing or has a value that is not offered.
 pub fn plan_execution(
     pipeline: &Pipeline,
     start: Start,
     ids: &mut dyn Ids,
+    environment: &dyn Environment,
 ) -> Result<RunState, Vec<Problem>> {
     let mut problems = check_graph(pipeline);
     if pipeline.disabled {
@@ -59,9 +62,16 @@ pub fn plan_execution(
             ),
         ));
     }
-    let trigger = with_parameters(pipeline, start.trigger, &mut problems);
+    let mut trigger = with_parameters(pipeline, start.trigger, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
+    }
+    let evaluated;
+    let mut pipeline = pipeline;
+    if let Some((document, with_values)) = evaluate_submission(pipeline, &trigger, environment) {
+        evaluated = Pipeline::parse(document)?.0;
+        pipeline = &evaluated;
+        trigger = with_values;
     }
     let stages: Vec<Stage> = (0..)
         .zip(&pipeline.stages)

@@ -1,6 +1,6 @@
 //! A run in memory: the execution, its ledger, and what is derived from them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
@@ -226,13 +226,18 @@ impl Run {
     }
 
     fn index_edges(&mut self, stage: &Stage) {
+        let Some(to) = self.nodes.get(&stage.serial).copied() else {
+            return;
+        };
+        // `update_edge` would look through all stages behind each requisite.
+        let mut known = HashSet::new();
         for requisite in &stage.requisite_stage_ref_ids {
             let from = self
                 .by_ref_id
                 .get(&(stage.parent, requisite.clone()))
                 .and_then(|serial| self.nodes.get(serial));
-            if let (Some(from), Some(to)) = (from, self.nodes.get(&stage.serial)) {
-                self.graph.update_edge(*from, *to, ());
+            if let Some(from) = from.filter(|from| known.insert(**from)) {
+                self.graph.add_edge(*from, to, ());
             }
         }
     }

@@ -38,6 +38,11 @@ impl<'a> StageView<'a> {
         self.environment
     }
 
+    /// The same moment, seen from another stage of the run.
+    pub fn of(&self, stage: &'a Stage) -> Self {
+        Self { stage, ..*self }
+    }
+
     /// The stage.
     pub fn stage(&self) -> &'a Stage {
         self.stage

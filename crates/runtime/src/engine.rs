@@ -4,17 +4,16 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use spindrift_engine::{
-    Caller, EmptyEnvironment, Environment, Event, PipelineRevision, Registry, Store, StoreError,
-    StoreHealth,
-};
-use spindrift_model::{Execution, ExecutionId, Map, PipelineId, StageId};
+use spindrift_engine::{Caller, Event, PipelineRevision, Registry, Store, StoreError, StoreHealth};
+use spindrift_expressions::TemplateCache;
+use spindrift_model::{Execution, ExecutionId, Map, Millis, PipelineId, StageId};
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::AdmissionTable;
 use crate::clock::{Clock, Entropy};
+use crate::environment::{DecisionEnvironment, TEMPLATES};
 use crate::error::EngineError;
 use crate::notice::Notice;
 use crate::recovery::recover;
@@ -55,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) options: EngineOptions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) environment: Box<dyn Environment + Send>,
+    pub(crate) templates: TemplateCache,
     pub(crate) admission: AdmissionTable,
     pub(crate) timers: Timers,
     pub(crate) notices: broadcast::Sender<Arc<Notice>>,
@@ -71,6 +70,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The world as a decision at that time sees it.
+    pub(crate) fn environment(&self, now: Millis) -> DecisionEnvironment<'_> {
+        DecisionEnvironment {
+            now,
+            entropy: &*self.entropy,
+            store: &self.store,
+            templates: &self.templates,
+        }
+    }
+
     pub(crate) async fn send(&self, message: Message) {
         let shard = self.hasher.hash_one(message.id()) as usize % self.shards.len();
         // A closed inbox means that the engine stops; whoever waits for an answer sees the end of their channel.
@@ -166,7 +175,7 @@ impl Engine {
             options,
             clock,
             entropy,
-            environment: Box::new(EmptyEnvironment),
+            templates: TemplateCache::new(TEMPLATES),
             timers: Timers::default(),
             notices: broadcast::channel(NOTICES).0,
             stats: Stats::new(),

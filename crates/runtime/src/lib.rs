@@ -10,6 +10,7 @@
 mod admission;
 mod clock;
 mod engine;
+mod environment;
 mod error;
 mod launcher;
 mod loaded;

@@ -1,6 +1,6 @@
 //! Saving and deleting pipelines (Front50's `PipelineController`, made atomic).
 
-use spindrift_engine::{PipelineRevision, Write, check_graph};
+use spindrift_engine::{PipelineRevision, Write, check_expressions, check_graph};
 use spindrift_model::{Map, Pipeline, PipelineId, Pointer, Problem, Value};
 
 use crate::clock::FreshIds;
@@ -77,6 +77,11 @@ impl Engine {
         {
             document.entry("index").or_insert_with(|| index.clone());
         }
+        let created = current
+            .as_ref()
+            .and_then(|current| current.document.get("createTs").cloned())
+            .unwrap_or_else(|| now.to_string().into());
+        let replaces = current.as_ref().map_or(0, |current| current.revision);
         if let Some(current) = current.filter(|current| same(&current.document, &document)) {
             return Ok(Saved {
                 revision: current,
@@ -84,9 +89,7 @@ impl Engine {
                 changed: false,
             });
         }
-        document
-            .entry("createTs")
-            .or_insert_with(|| now.to_string().into());
+        document.entry("createTs").or_insert(created);
         document.insert("updateTs".into(), now.to_string().into());
         document.insert("lastModifiedBy".into(), request.by.clone().into());
         let revision = PipelineRevision {
@@ -100,7 +103,8 @@ impl Engine {
         };
         let write = Write::SavePipeline {
             revision: revision.clone(),
-            replaces: Some(last),
+            // A deleted pipeline is no longer there, but the numbers of its revisions are taken.
+            replaces: Some(replaces),
         };
         store.commit(vec![write]).await?;
         Ok(Saved {
@@ -178,6 +182,7 @@ pub fn check_pipeline(
 ) -> Result<(Pipeline, Vec<Problem>), Vec<Problem>> {
     let (pipeline, mut problems) = Pipeline::parse(document)?;
     problems.extend(check_graph(&pipeline));
+    problems.extend(check_expressions(&pipeline));
     let root = Pointer::root().key("stages");
     for (position, stage) in pipeline.stages.iter().enumerate() {
         let pointer = root.index(position);

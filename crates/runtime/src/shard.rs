@@ -438,7 +438,7 @@ impl Shard {
             ids: &mut ids,
             stages: &self.shared.stages,
             time_zone: &self.shared.options.time_zone,
-            environment: &*self.shared.environment,
+            environment: &self.shared.environment(now),
         };
         decide(&mut loaded.run, event, &mut setting)
     }

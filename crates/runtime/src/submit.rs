@@ -146,7 +146,8 @@ impl Engine {
             kind: request.kind,
             now,
         };
-        plan_execution(&request.pipeline, start, &mut ids).map_err(EngineError::Invalid)
+        plan_execution(&request.pipeline, start, &mut ids, &shared.environment(now))
+            .map_err(EngineError::Invalid)
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use case::{Case, Document, Expect, Need, QueueCase};
-pub use runner::play;
+pub use runner::{document, play};
 use runner::{evaluates_expressions, graph_problems};
 use spindrift_engine::ConcurrencyLimit;
 use spindrift_model::{Execution, ExecutionId};

@@ -4,5 +4,8 @@ mod conformance;
 mod model;
 mod plan;
 mod property;
+mod scale;
+mod schemas;
 mod scripted;
+mod states;
 mod world;

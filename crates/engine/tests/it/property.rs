@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
+use spindrift_engine::EmptyEnvironment;
 use spindrift_engine::{Caller, Effect, Event, RunState, Start, plan_execution};
 use spindrift_model::{
     Authentication, ExecutionKind, Map, Millis, Pipeline, StageId, Status, Trigger,
@@ -103,7 +103,10 @@ fn plan(nodes: &[Node]) -> (RunState, Counter) {
         now: START,
     };
     let mut ids = Counter::default();
-    (plan_execution(&pipeline, start, &mut ids).unwrap(), ids)
+    (
+        plan_execution(&pipeline, start, &mut ids, &EmptyEnvironment).unwrap(),
+        ids,
+    )
 }
 
 struct Pair {
@@ -385,7 +388,7 @@ fn a_wide_run_asks_for_each_task_once() {
             now: START,
         };
         let mut ids = Counter::default();
-        let state = plan_execution(&pipeline, start, &mut ids).unwrap();
+        let state = plan_execution(&pipeline, start, &mut ids, &EmptyEnvironment).unwrap();
         World::new(state, ids, scripted::registry(Mode::World), START)
     };
     let mut world = world(50);

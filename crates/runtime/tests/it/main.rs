@@ -2,6 +2,7 @@
 
 mod admission;
 mod children;
+mod expressions;
 mod lives;
 mod simulation;
 mod tasks;

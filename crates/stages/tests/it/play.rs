@@ -46,7 +46,7 @@ impl Play {
             kind: ExecutionKind::Pipeline,
             now,
         };
-        let state = plan_execution(&pipeline, start, &mut ids).unwrap();
+        let state = plan_execution(&pipeline, start, &mut ids, &EmptyEnvironment).unwrap();
         Self {
             run: Run::load(state),
             now,

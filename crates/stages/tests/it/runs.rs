@@ -324,3 +324,63 @@ async fn a_restart_asks_waits_and_starts_again() {
         "another start, another child"
     );
 }
+
+#[tokio::test]
+async fn conditions_are_expressions_with_and_without_their_sign() {
+    let check = |expression: &str| {
+        json!([
+            {"refId": "1", "type": "evaluateVariables", "name": "Name", "variables": [{"key": "color", "value": "blue"}]},
+            {"refId": "2", "type": "checkPreconditions", "name": "Check", "requisiteStageRefIds": ["1"],
+             "preconditions": [{"type": "expression", "context": {"expression": expression}}]},
+        ])
+    };
+    let table = [
+        ("color == 'blue'", "SUCCEEDED", json!("true")),
+        ("${color == 'blue'}", "SUCCEEDED", json!("true")),
+        ("color == 'red'", "TERMINAL", json!("false")),
+        ("${#nope()}", "TERMINAL", json!("${#nope()}")),
+    ];
+    for (expression, status, text) in table {
+        let mut play = Play::new(registry(services()), check(expression), MORNING);
+        play.start().await;
+        let child = play.stage("Check precondition (expression)");
+        assert_eq!(child.status.as_str(), status, "{expression}");
+        assert_eq!(
+            child.context["context"]["expressionResult"], text,
+            "{expression}"
+        );
+        assert_eq!(play.stage("Check").status, child.status);
+    }
+}
+
+#[tokio::test]
+async fn an_operators_fields_may_use_what_the_author_filled_in() {
+    let server = Server::start([Reply::json(json!({"note": "${1 + 1}"}))]).await;
+    let preset = json!({
+        "type": "ticket", "url": server.at("/${parameterValues['project']}"),
+        "payload": {"title": "${parameterValues.title}"},
+        "parameters": [{"name": "project", "defaultValue": "ops"}, {"name": "title"}],
+    });
+    let services = Services {
+        preconfigured_webhooks: vec![serde_json::from_value(preset).unwrap()],
+        ..services()
+    };
+    let stages = json!([
+        {"refId": "1", "type": "ticket", "name": "Ticket", "parameterValues": {"title": "disk ${2 + 3}"}},
+        {"refId": "2", "type": "noop", "name": "End", "requisiteStageRefIds": ["1"],
+         "note": "${#stage('Ticket').context.webhook.body.note}"},
+    ]);
+    let mut play = Play::new(registry(services), stages, MORNING);
+    play.start().await;
+    let seen = &server.seen()[0];
+    assert_eq!(
+        (seen.path.as_str(), seen.body.as_str()),
+        ("/ops", "{\"title\":\"disk 5\"}")
+    );
+    let ticket = play.stage("Ticket");
+    assert_eq!(
+        ticket.context["webhook"]["body"]["note"],
+        json!("${1 + 1}"),
+        "an answer is text"
+    );
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use spindrift_engine::EmptyEnvironment;
 use spindrift_engine::{
     Caller, Deed, Event, Refusal, RunState, Start, check_graph, plan_execution,
 };
@@ -83,7 +84,7 @@ fn plan(case: &Case, ids: &mut Counter) -> Result<RunState, Vec<Problem>> {
         kind: ExecutionKind::Pipeline,
         now: START,
     };
-    let mut state = plan_execution(&pipeline, start, ids)?;
+    let mut state = plan_execution(&pipeline, start, ids, &EmptyEnvironment)?;
     for (stage, requisites) in state.execution.stages.iter_mut().zip(requisites) {
         stage.requisite_stage_ref_ids = requisites;
     }
