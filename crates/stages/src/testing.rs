@@ -74,6 +74,12 @@ impl Scene {
         self
     }
 
+    /// The rules of `v4` hold for its expressions.
+    pub(crate) fn v4(mut self) -> Self {
+        self.execution.spel_evaluator = Some("v4".to_owned());
+        self
+    }
+
     /// The stage has a running task that began then.
     pub(crate) fn task(mut self, name: &str, start: Millis) -> Self {
         self.last().tasks.push(Task {
