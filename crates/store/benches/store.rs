@@ -57,7 +57,12 @@ fn report(what: &str, mut latencies: Vec<Duration>) {
     }
     latencies.sort_unstable();
     let at = |share: usize| latencies[(latencies.len() - 1) * share / 1000];
-    println!("{what}: p50 {:?}, p99 {:?}, p99.9 {:?}", at(500), at(990), at(999));
+    println!(
+        "{what}: p50 {:?}, p99 {:?}, p99.9 {:?}",
+        at(500),
+        at(990),
+        at(999)
+    );
 }
 
 /// What the disk itself takes to append 512 bytes and make them durable: the floor of every commit.
@@ -88,7 +93,10 @@ fn advances(criterion: &mut Criterion) {
         let mut lives: Vec<Life> = (0..writers).map(Life::new).collect();
         // Runs of the same age would all end at the same time.
         for life in &mut lives {
-            for write in (0..random.below(load::TRANSITIONS as usize)).map(|_| life.next()).collect::<Vec<_>>() {
+            for write in (0..random.below(load::TRANSITIONS as usize))
+                .map(|_| life.next())
+                .collect::<Vec<_>>()
+            {
                 block_on(store.commit(vec![write])).unwrap();
             }
         }
@@ -147,14 +155,17 @@ fn lists(criterion: &mut Criterion) {
         ExecutionQuery::newest(scope, 50)
     };
     let mut latencies = Vec::new();
-    group.bench_function(format!("page of 50 of one application of {runs} runs"), |bencher| {
-        bencher.iter(|| {
-            let query = page(random.below(100));
-            let begun = Instant::now();
-            assert_eq!(store.executions(&query).unwrap().len(), 50);
-            latencies.push(begun.elapsed());
-        });
-    });
+    group.bench_function(
+        format!("page of 50 of one application of {runs} runs"),
+        |bencher| {
+            bencher.iter(|| {
+                let query = page(random.below(100));
+                let begun = Instant::now();
+                assert_eq!(store.executions(&query).unwrap().len(), 50);
+                latencies.push(begun.elapsed());
+            });
+        },
+    );
     report("page of 50", latencies);
     let mut latencies = Vec::new();
     group.bench_function("that page with the outlines of its runs", |bencher| {
@@ -208,8 +219,14 @@ fn start(criterion: &mut Criterion) {
         assert!(store.next_due().unwrap().is_some());
         begun.elapsed()
     };
-    println!("start with {runs} runs under way, after a kill: {:?}", ready(&killed));
-    println!("start with {runs} runs under way, after a close: {:?}", ready(&dir));
+    println!(
+        "start with {runs} runs under way, after a kill: {:?}",
+        ready(&killed)
+    );
+    println!(
+        "start with {runs} runs under way, after a close: {:?}",
+        ready(&dir)
+    );
     let empty = tempfile::tempdir().unwrap();
     drop(open(&empty));
     criterion.bench_function("open a small store", |bencher| {

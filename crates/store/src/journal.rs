@@ -129,9 +129,11 @@ fn write_run(rows: &Rows) -> Vec<u8> {
 pub(crate) fn replay(table: &Table) -> Result<(Journal, Rows), StoreError> {
     let unreadable = |key: &[u8], why: &str| corrupt("the journal", key, why);
     let first = match table.stored_value(&key::journal_first())? {
-        Some(first) => read_number(&first)
-            .ok_or_else(|| unreadable(&key::journal_first(), "its beginning is no number"))?
-            .0,
+        Some(first) => {
+            read_number(&first)
+                .ok_or_else(|| unreadable(&key::journal_first(), "its beginning is no number"))?
+                .0
+        }
         None => 1,
     };
     let mut journal = Journal {
@@ -142,8 +144,8 @@ pub(crate) fn replay(table: &Table) -> Result<(Journal, Rows), StoreError> {
     let mut stale = Vec::new();
     for row in table.stored(&Span::prefix(&[key::JOURNAL])) {
         let (key, piece) = row?;
-        let slot = key::read_journal(&key)
-            .ok_or_else(|| unreadable(&key, "the key is not a number"))?;
+        let slot =
+            key::read_journal(&key).ok_or_else(|| unreadable(&key, "the key is not a number"))?;
         let (number, _) =
             read_number(&piece).ok_or_else(|| unreadable(&key, "the piece has no number"))?;
         journal.free.extend(journal.slots..slot);
@@ -168,8 +170,7 @@ pub(crate) fn replay(table: &Table) -> Result<(Journal, Rows), StoreError> {
         journal.used.push_back(slot);
         run.extend_from_slice(&piece[NUMBER..]);
         if run_length(&run) == Some(run.len()) {
-            read_run(&run, &mut rows)
-                .ok_or_else(|| unreadable(&key, "a batch is not readable"))?;
+            read_run(&run, &mut rows).ok_or_else(|| unreadable(&key, "a batch is not readable"))?;
             run.clear();
         }
     }

@@ -9,6 +9,7 @@
 //! leaves nothing behind; removing another leaves a tombstone.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map as map;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -37,6 +38,10 @@ impl Entry {
             Entry::Gone => None,
         }
     }
+
+    fn length(&self) -> usize {
+        self.value().map_or(0, |value| value.len())
+    }
 }
 
 /// Rows by key.
@@ -48,10 +53,6 @@ pub(crate) struct Rows {
 
 /// What a row costs in memory besides its bytes: the node of the map, the counters, the allocator's rounding.
 const ROW_BYTES: usize = 96;
-
-fn cost(key: &[u8], entry: &Entry) -> usize {
-    ROW_BYTES + key.len() + entry.value().map_or(0, |value| value.len())
-}
 
 impl Rows {
     pub(crate) fn len(&self) -> usize {
@@ -71,40 +72,62 @@ impl Rows {
         self.map.get(key)
     }
 
-    pub(crate) fn span(&self, span: &Span) -> std::collections::btree_map::Range<'_, Key, Entry> {
+    pub(crate) fn span(&self, span: &Span) -> map::Range<'_, Key, Entry> {
         self.map.range::<[u8], _>((
             Bound::Included(&span.from[..]),
             Bound::Excluded(&span.to[..]),
         ))
     }
 
-    pub(crate) fn after(
-        &self,
-        key: Option<&[u8]>,
-    ) -> std::collections::btree_map::Range<'_, Key, Entry> {
+    pub(crate) fn after(&self, key: Option<&[u8]>) -> map::Range<'_, Key, Entry> {
         let from = key.map_or(Bound::Unbounded, Bound::Excluded);
         self.map.range::<[u8], _>((from, Bound::Unbounded))
     }
 
-    pub(crate) fn iter(&self) -> std::collections::btree_map::Iter<'_, Key, Entry> {
+    pub(crate) fn iter(&self) -> map::Iter<'_, Key, Entry> {
         self.map.iter()
     }
 
     /// Sets a row; `absent` says that nothing below has one of that key. Answers with what the key had here.
     pub(crate) fn put(&mut self, key: Key, value: IVec, absent: bool) -> Option<Entry> {
-        let fresh = match self.map.get(&key) {
-            Some(Entry::Put { fresh, .. }) => *fresh,
-            Some(Entry::Gone) => false,
-            None => absent,
-        };
-        self.set(key, Some(Entry::Put { value, fresh }))
+        let length = value.len();
+        match self.map.entry(key) {
+            map::Entry::Vacant(vacant) => {
+                self.bytes += ROW_BYTES + vacant.key().len() + length;
+                vacant.insert(Entry::Put {
+                    value,
+                    fresh: absent,
+                });
+                None
+            }
+            map::Entry::Occupied(mut occupied) => {
+                let fresh = matches!(occupied.get(), Entry::Put { fresh: true, .. });
+                let before = occupied.insert(Entry::Put { value, fresh });
+                self.bytes += length;
+                self.bytes -= before.length();
+                Some(before)
+            }
+        }
     }
 
     /// Removes a row. Answers with what the key had here.
     pub(crate) fn remove(&mut self, key: Key) -> Option<Entry> {
-        match self.map.get(&key) {
-            Some(Entry::Put { fresh: true, .. }) => self.set(key, None),
-            _ => self.set(key, Some(Entry::Gone)),
+        match self.map.entry(key) {
+            map::Entry::Vacant(vacant) => {
+                self.bytes += ROW_BYTES + vacant.key().len();
+                vacant.insert(Entry::Gone);
+                None
+            }
+            map::Entry::Occupied(mut occupied) => {
+                let before = if matches!(occupied.get(), Entry::Put { fresh: true, .. }) {
+                    self.bytes -= ROW_BYTES + occupied.key().len();
+                    occupied.remove()
+                } else {
+                    occupied.insert(Entry::Gone)
+                };
+                self.bytes -= before.length();
+                Some(before)
+            }
         }
     }
 
@@ -113,13 +136,13 @@ impl Rows {
         let length = key.len();
         let before = match entry {
             Some(entry) => {
-                self.bytes += cost(&key, &entry);
+                self.bytes += ROW_BYTES + length + entry.length();
                 self.map.insert(key, entry)
             }
             None => self.map.remove(&key),
         };
         if let Some(before) = &before {
-            self.bytes -= ROW_BYTES + length + before.value().map_or(0, |value| value.len());
+            self.bytes -= ROW_BYTES + length + before.length();
         }
         before
     }

@@ -22,9 +22,9 @@ impl Default for StoreOptions {
         Self {
             cache_bytes: 32 << 20,
             reserve_bytes: 64 << 20,
-            layer_bytes: 8 << 20,
+            layer_bytes: 32 << 20,
             batch_commits: 1024,
-            batch_bytes: 2 << 20,
+            batch_bytes: 4 << 20,
         }
     }
 }

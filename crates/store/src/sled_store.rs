@@ -66,13 +66,7 @@ impl SledStore {
         };
         let condition = Arc::new(Condition::default());
         let disk = wrap(Box::new(SledDisk::new(db, dir).map_err(io)?));
-        let committer = Committer::new(
-            view.clone(),
-            disk,
-            condition.clone(),
-            options,
-            journal,
-        );
+        let committer = Committer::new(view.clone(), disk, condition.clone(), options, journal);
         let (queue, requests) = channel();
         let thread = std::thread::Builder::new()
             .name("spindrift-store".into())

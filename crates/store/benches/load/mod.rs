@@ -37,7 +37,9 @@ fn stage(serial: u32) -> Stage {
         kind: "webhook".into(),
         name: Some(format!("Call the service {serial}")),
         status: Status::Succeeded,
-        context: object(json!({"url": "https://service.example/deploy", "method": "POST", "payload": {"version": "1.2.3"}})),
+        context: object(
+            json!({"url": "https://service.example/deploy", "method": "POST", "payload": {"version": "1.2.3"}}),
+        ),
         tasks: vec![Task {
             id: "1".into(),
             name: "createWebhook".into(),
@@ -58,7 +60,9 @@ fn header(id: ExecutionId, application: &str, status: Status) -> RunState {
             pipeline_config_id: Some("5d2ad2b4-2b8c-4a2e-9c0f-7f6c1b4f4a11".into()),
             build_time: Some(1_700_000_000_000),
             status,
-            trigger: Trigger::new(object(json!({"type": "manual", "user": "ada", "parameters": {"version": "1.2.3"}}))),
+            trigger: Trigger::new(object(
+                json!({"type": "manual", "user": "ada", "parameters": {"version": "1.2.3"}}),
+            )),
             ..Execution::default()
         },
         ..RunState::default()
@@ -180,7 +184,9 @@ fn changes(step: u64) -> Vec<Change> {
         },
         Change::StageOutputs {
             stage,
-            set: object(json!({"webhook": {"statusCode": 200, "statusCodeValue": "OK", "body": {"deployment": "web", "version": "1.2.3", "replicas": 3, "ready": true}}})),
+            set: object(
+                json!({"webhook": {"statusCode": 200, "statusCodeValue": "OK", "body": {"deployment": "web", "version": "1.2.3", "replicas": 3, "ready": true}}}),
+            ),
             unset: Vec::new(),
         },
         Change::TaskPerformed { stage, task: 1 },
