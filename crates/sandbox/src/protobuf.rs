@@ -221,10 +221,10 @@ fn value(kind: &'static Type, item: &Item<'_>, depth: usize) -> Option<Value> {
 fn text_at(bytes: &[u8], wanted: u32) -> Option<Value> {
     let mut found = Value::Null;
     each(bytes, |number, item| {
-        if let Item::Bytes(text) = item {
-            if number == wanted {
-                found = json!(String::from_utf8_lossy(text));
-            }
+        if let Item::Bytes(text) = item
+            && number == wanted
+        {
+            found = json!(String::from_utf8_lossy(text));
         }
         Some(())
     })?;

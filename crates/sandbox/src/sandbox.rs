@@ -63,7 +63,6 @@ impl Sandbox {
     }
 
     /// The API: a service for `kube::Client::new` in process, and for `axum::serve` over a socket.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         http::router(self.cluster.clone())
     }
@@ -220,10 +219,10 @@ impl Controllers {
     /// Stops the controllers and ends every watch and followed log; returns when the last reconcile is done.
     pub async fn shutdown(mut self) {
         self.cluster.closing.cancel();
-        if let Some(task) = self.task.take() {
-            if let Err(error) = task.await {
-                tracing::error!(error = %error, "the sandbox's controllers ended badly");
-            }
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(error = %error, "the sandbox's controllers ended badly");
         }
     }
 }

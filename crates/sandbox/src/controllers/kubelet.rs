@@ -116,9 +116,7 @@ impl Kubelet {
         for container in pod.items(&["spec", "containers"]) {
             desk.cluster.logs.end(pod.uid(), container.text(&["name"]));
         }
-        let Some(kind) = desk.state.kinds.by_resource("pods").cloned() else {
-            return None;
-        };
+        let kind = desk.state.kinds.by_resource("pods").cloned()?;
         let mut last = pod.clone();
         last.put(&["metadata", "deletionGracePeriodSeconds"], 0);
         let held = !pod.items(&["metadata", "finalizers"]).is_empty();

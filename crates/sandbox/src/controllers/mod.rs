@@ -233,20 +233,19 @@ fn enqueue_change(state: &State, change: &Change, queue: &mut Queue) {
         if let Some(kind) = state
             .kinds
             .find_kind(owner.text(&["apiVersion"]), owner.kind())
+            && let Some(role) = Role::of(&kind.resource)
         {
-            if let Some(role) = Role::of(&kind.resource) {
-                let namespace = if kind.namespaced {
-                    object.namespace()
-                } else {
-                    ""
-                };
-                let key = ObjectKey {
-                    resource: kind.resource.clone(),
-                    namespace: namespace.to_owned(),
-                    name: owner.text(&["name"]).to_owned(),
-                };
-                queue.push(Work { role, key });
-            }
+            let namespace = if kind.namespaced {
+                object.namespace()
+            } else {
+                ""
+            };
+            let key = ObjectKey {
+                resource: kind.resource.clone(),
+                namespace: namespace.to_owned(),
+                name: owner.text(&["name"]).to_owned(),
+            };
+            queue.push(Work { role, key });
         }
     }
     let namespace = object.namespace();
@@ -315,17 +314,18 @@ fn enqueue_change(state: &State, change: &Change, queue: &mut Queue) {
     if change.kind != ChangeKind::Modified || &*change.resource == "pods" {
         all_of("resourcequotas", &|_| true);
     }
-    if change.kind == ChangeKind::Deleted && !namespace.is_empty() {
-        if let Some(kind) = state.kinds.by_resource("namespaces") {
-            let key = ObjectKey {
-                resource: kind.resource.clone(),
-                namespace: String::new(),
-                name: namespace.to_owned(),
-            };
-            queue.push(Work {
-                role: Role::Namespace,
-                key,
-            });
-        }
+    if change.kind == ChangeKind::Deleted
+        && !namespace.is_empty()
+        && let Some(kind) = state.kinds.by_resource("namespaces")
+    {
+        let key = ObjectKey {
+            resource: kind.resource.clone(),
+            namespace: String::new(),
+            name: namespace.to_owned(),
+        };
+        queue.push(Work {
+            role: Role::Namespace,
+            key,
+        });
     }
 }

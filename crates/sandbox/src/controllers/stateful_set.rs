@@ -128,14 +128,12 @@ fn replace_broken(
     };
     if set.text(&["spec", "updateStrategy", "type"]) == "RollingUpdate"
         && pods.iter().all(|pod| !pod.is_deleting())
-    {
-        if let Some(pod) = pods
+        && let Some(pod) = pods
             .iter()
             .filter(|pod| stale(pod) && !is_ready(pod))
             .max_by_key(|pod| ordinal(set, pod))
-        {
-            common::delete_pod(desk, set, pod);
-        }
+    {
+        common::delete_pod(desk, set, pod);
     }
     false
 }

@@ -57,7 +57,7 @@ pub(super) async fn serve(
     let Some(paths) = &kind.scale else {
         return Err(Status::no_such_path());
     };
-    let wanted: Box<dyn FnOnce(&Value) -> Result<Value, Status>> = match verb {
+    let wanted: Edit = match verb {
         Verb::Get => return Ok(Reply::ok(of(paths, &*read::find(call, kind, info)?))),
         Verb::Update => {
             let scale = body::document(call.headers, body).await?;

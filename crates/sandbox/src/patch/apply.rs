@@ -70,7 +70,7 @@ pub(crate) fn apply(
             let kept = others.iter().any(|other| other.starts_with(path))
                 || wanted.iter().any(|other| other.starts_with(path));
             if !kept && !names_item(path) {
-                remove(shape, &mut merged, path, &wanted, 0);
+                remove(shape, &mut merged, path, 0);
             }
         }
     }
@@ -164,13 +164,7 @@ fn names_item(path: &[Step]) -> bool {
 }
 
 /// Removes what a path leads to, and maps that become empty by it unless the configuration sets them.
-fn remove(
-    shape: Shape<'_>,
-    value: &mut Value,
-    path: &[Step],
-    wanted: &BTreeSet<Path>,
-    depth: usize,
-) {
+fn remove(shape: Shape<'_>, value: &mut Value, path: &[Step], depth: usize) {
     let Some((step, rest)) = path.split_first() else {
         return;
     };
@@ -187,7 +181,6 @@ fn remove(
                 shape.field(name).unwrap_or(Shape::Unknown),
                 below,
                 rest,
-                wanted,
                 depth + 1,
             );
             let emptied = below.as_object().is_some_and(serde_json::Map::is_empty)
@@ -204,7 +197,7 @@ fn remove(
                 .iter_mut()
                 .find(|item| fields::item_step(&list, item) == *step)
             {
-                remove(shape.item(), item, rest, wanted, depth + 1);
+                remove(shape.item(), item, rest, depth + 1);
             }
         }
         _ => {}

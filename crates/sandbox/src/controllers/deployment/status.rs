@@ -34,14 +34,14 @@ pub(super) fn progress(
 }
 
 fn write(desk: &mut Desk<'_>, view: &mut View, status: Value) {
-    if common::write_status(desk, "deployments.apps", &view.deployment.clone(), status) {
-        if let Some(fresh) = desk.state.get(
+    if common::write_status(desk, "deployments.apps", &view.deployment.clone(), status)
+        && let Some(fresh) = desk.state.get(
             "deployments.apps",
             view.deployment.namespace(),
             view.deployment.name(),
-        ) {
-            view.deployment = fresh.clone();
-        }
+        )
+    {
+        view.deployment = fresh.clone();
     }
 }
 
