@@ -157,7 +157,11 @@ fn caller(state: &ApiState, headers: &HeaderMap) -> Result<Caller, HttpProblem> 
     }
     let token = presented(headers)?;
     match find(&options.tokens, token) {
-        Some(found) if found.expires_at.is_some_and(|end| state.engine().clock().now() >= end) => {
+        Some(found)
+            if found
+                .expires_at
+                .is_some_and(|end| state.engine().clock().now() >= end) =>
+        {
             Err(HttpProblem::unauthorized(
                 "this token has expired; ask for a new one",
             ))
@@ -226,7 +230,12 @@ mod tests {
             hash.to_string(),
             "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
         );
-        for text in ["", "secret", "sha256:12", &format!("sha256:{}", "g".repeat(64))] {
+        for text in [
+            "",
+            "secret",
+            "sha256:12",
+            &format!("sha256:{}", "g".repeat(64)),
+        ] {
             assert_eq!(text.parse::<TokenHash>(), Err(InvalidHash), "{text}");
         }
         let accented = format!("sha256:{}", "é".repeat(32));
@@ -235,14 +244,21 @@ mod tests {
 
     #[test]
     fn exactly_one_token_counts() {
-        let table: [(&[(&HeaderName, &str)], Option<&str>); 8] = [
+        type Headers<'h> = &'h [(&'h HeaderName, &'h str)];
+        let table: [(Headers<'_>, Option<&str>); 8] = [
             (&[(&header::AUTHORIZATION, "Bearer abc")], Some("abc")),
             (&[(&header::AUTHORIZATION, "bearer  abc ")], Some("abc")),
             (&[(&TOKEN, "abc")], Some("abc")),
             (&[], None),
             (&[(&header::AUTHORIZATION, "Basic abc")], None),
             (&[(&header::AUTHORIZATION, "Bearer")], None),
-            (&[(&header::AUTHORIZATION, "Bearer a"), (&header::AUTHORIZATION, "Bearer b")], None),
+            (
+                &[
+                    (&header::AUTHORIZATION, "Bearer a"),
+                    (&header::AUTHORIZATION, "Bearer b"),
+                ],
+                None,
+            ),
             (&[(&header::AUTHORIZATION, "Bearer a"), (&TOKEN, "a")], None),
         ];
         for (given, expected) in table {

@@ -33,14 +33,26 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets(&ANSWER_TIMES)?
         .install_recorder()?;
-    describe_counter!("spindrift_http_requests_total", "Answers by method, route and status.");
-    describe_histogram!("spindrift_http_answer_seconds", "Time until an answer began.");
+    describe_counter!(
+        "spindrift_http_requests_total",
+        "Answers by method, route and status."
+    );
+    describe_histogram!(
+        "spindrift_http_answer_seconds",
+        "Time until an answer began."
+    );
     describe_gauge!("spindrift_store_bytes", "Bytes of the store on disk.");
     describe_gauge!("spindrift_store_up", "1 while the store takes writes.");
     describe_counter!("spindrift_decisions_total", "Events that changed a run.");
-    describe_counter!("spindrift_stage_transitions_total", "Changes of a stage's status.");
+    describe_counter!(
+        "spindrift_stage_transitions_total",
+        "Changes of a stage's status."
+    );
     describe_counter!("spindrift_task_performances_total", "Tasks performed.");
-    describe_counter!("spindrift_executions_ended_total", "Executions ended, by status.");
+    describe_counter!(
+        "spindrift_executions_ended_total",
+        "Executions ended, by status."
+    );
     Ok(handle)
 }
 
@@ -68,8 +80,13 @@ pub(crate) async fn observe(
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     let elapsed = started.elapsed();
     span.in_scope(|| log(&response, problem.as_deref(), elapsed));
     let status = response.status().as_u16().to_string();
@@ -96,7 +113,11 @@ fn write(response: &mut Response, problem: &HttpProblem, now: Millis) {
     let body = ErrorBody {
         timestamp: timestamp(now),
         status: problem.status.as_u16(),
-        error: problem.status.canonical_reason().unwrap_or("Error").to_owned(),
+        error: problem
+            .status
+            .canonical_reason()
+            .unwrap_or("Error")
+            .to_owned(),
         message: problem.message.clone(),
         errors: problem.errors.clone(),
     };
@@ -105,7 +126,10 @@ fn write(response: &mut Response, problem: &HttpProblem, now: Millis) {
     let headers = response.headers_mut();
     // It was counted when the answer was still empty.
     headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     *response.body_mut() = Body::from(text);
     if let Some(reason) = reason(&problem.message) {
         response.extensions_mut().insert(reason);

@@ -140,12 +140,16 @@ mod tests {
             assert_eq!(verdict("GET", &[("host", host)]), expected, "{host:?}");
         }
         assert_eq!(verdict("GET", &[]), Err(400));
-        assert_eq!(verdict("GET", &[("host", "localhost"), ("host", "evil.example")]), Err(400));
+        assert_eq!(
+            verdict("GET", &[("host", "localhost"), ("host", "evil.example")]),
+            Err(400)
+        );
     }
 
     #[test]
     fn a_page_of_another_site_changes_nothing() {
-        let table: [(&str, &[(&str, &str)], Result<(), u16>); 9] = [
+        type Headers<'h> = &'h [(&'h str, &'h str)];
+        let table: [(&str, Headers<'_>, Result<(), u16>); 9] = [
             ("POST", &[], Ok(())),
             ("POST", &[("origin", "http://localhost:8084")], Ok(())),
             ("POST", &[("origin", "http://localhost:9000")], Err(403)),

@@ -25,6 +25,11 @@ where
             .await
             .map_err(|rejection| HttpProblem::bad_request(rejection.body_text()))?;
         for (name, value) in &raw {
+            if value.is_empty() {
+                return Err(HttpProblem::bad_request(format!(
+                    "the path's {name} is empty"
+                )));
+            }
             if value.chars().any(char::is_control) {
                 return Err(HttpProblem::bad_request(format!(
                     "the path's {name} has a control character"

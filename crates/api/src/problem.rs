@@ -78,13 +78,27 @@ impl HttpProblem {
         self
     }
 
+    /// The same problem of a document whose member at the pointer `from` came as the member `to`.
+    pub(crate) fn moved(mut self, from: &str, to: &str) -> Self {
+        for problem in &mut self.errors {
+            let Some(inside) = problem.pointer.as_str().strip_prefix(from) else {
+                continue;
+            };
+            let steps = inside.split('/').skip(1);
+            let steps = steps.map(|step| step.replace("~1", "/").replace("~0", "~"));
+            problem.pointer = steps.fold(Pointer::root().key(to), |place, step| place.key(&step));
+        }
+        self.message = summary(&self.errors);
+        self
+    }
+
     /// A document that is refused.
     pub(crate) fn invalid(problems: Vec<Problem>) -> Self {
         Self::bad_request(summary(&problems)).with_errors(problems)
     }
 }
 
-/// One error speaks for itself where its message names its member; otherwise the places are needed.
+/// One error speaks for itself where its message names its member; one inside a list needs its place, as several do.
 fn summary(problems: &[Problem]) -> String {
     let errors: Vec<&Problem> = problems
         .iter()
@@ -92,12 +106,17 @@ fn summary(problems: &[Problem]) -> String {
         .collect();
     match errors.as_slice() {
         [] => "the document was refused".to_owned(),
-        [only] if only.pointer.as_str().matches('/').count() < 2 => only.message.clone(),
+        [only] if !is_in_list(&only.pointer) => only.message.clone(),
         _ => {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             lines.join("; ")
         }
     }
+}
+
+fn is_in_list(place: &Pointer) -> bool {
+    let mut steps = place.as_str().split('/');
+    steps.any(|step| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl IntoResponse for HttpProblem {
@@ -182,7 +201,11 @@ mod tests {
                 404,
                 "there is no execution 01J",
             ),
-            (EngineError::UnknownPipeline("no pipeline".into()), 404, "no pipeline"),
+            (
+                EngineError::UnknownPipeline("no pipeline".into()),
+                404,
+                "no pipeline",
+            ),
             (
                 refused(Refusal::UnknownStage {
                     execution: "e".into(),
@@ -191,9 +214,21 @@ mod tests {
                 404,
                 "execution e has no stage \"s\"",
             ),
-            (refused(Refusal::Conflict("too late".into())), 409, "too late"),
-            (refused(Refusal::Forbidden("not yours".into())), 403, "not yours"),
-            (refused(Refusal::Invalid("not offered".into())), 422, "not offered"),
+            (
+                refused(Refusal::Conflict("too late".into())),
+                409,
+                "too late",
+            ),
+            (
+                refused(Refusal::Forbidden("not yours".into())),
+                403,
+                "not yours",
+            ),
+            (
+                refused(Refusal::Invalid("not offered".into())),
+                422,
+                "not offered",
+            ),
             (EngineError::Conflict("stale".into()), 409, "stale"),
             (EngineError::Busy("full".into()), 429, "full"),
             (EngineError::Unavailable("stopped".into()), 503, "stopped"),
@@ -204,18 +239,32 @@ mod tests {
                 (problem.status.as_u16(), problem.message.as_str()),
                 (status, message)
             );
-            let retry = problem.into_response().headers().contains_key(header::RETRY_AFTER);
+            let retry = problem
+                .into_response()
+                .headers()
+                .contains_key(header::RETRY_AFTER);
             assert_eq!(retry, [429, 503].contains(&status));
         }
     }
 
     #[test]
     fn one_error_speaks_for_itself_and_several_name_their_places() {
-        let name = Problem::error(Pointer::root().key("name"), "x", "A pipeline with name p already exists");
-        let stage = Problem::error(Pointer::root().key("stages").index(3), "x", "a stage is an object");
+        let name = Problem::error(
+            Pointer::root().key("name"),
+            "x",
+            "A pipeline with name p already exists",
+        );
+        let stage = Problem::error(
+            Pointer::root().key("stages").index(3),
+            "x",
+            "a stage is an object",
+        );
         let warning = Problem::warning(Pointer::root(), "x", "look at this");
         let cases = [
-            (vec![name.clone(), warning], "A pipeline with name p already exists"),
+            (
+                vec![name.clone(), warning],
+                "A pipeline with name p already exists",
+            ),
             (vec![stage.clone()], "/stages/3: a stage is an object"),
             (
                 vec![name, stage],
@@ -223,7 +272,10 @@ mod tests {
             ),
         ];
         for (problems, message) in cases {
-            assert_eq!(HttpProblem::from(EngineError::Invalid(problems)).message, message);
+            assert_eq!(
+                HttpProblem::from(EngineError::Invalid(problems)).message,
+                message
+            );
         }
     }
 }

@@ -86,13 +86,15 @@ impl Query {
             return Ok(default);
         };
         let number = text.trim().parse().ok();
-        number.filter(|number| range.contains(number)).ok_or_else(|| {
-            HttpProblem::bad_request(format!(
-                "{name} is a whole number from {} to {}, not {text:?}",
-                range.start(),
-                range.end()
-            ))
-        })
+        number
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                HttpProblem::bad_request(format!(
+                    "{name} is a whole number from {} to {}, not {text:?}",
+                    range.start(),
+                    range.end()
+                ))
+            })
     }
 
     /// The length of a page.
@@ -150,7 +152,10 @@ mod tests {
         insta::assert_snapshot!(message("limit=-1", |query| query.page("limit", 1).map(drop)), @r#"limit is a whole number from 1 to 1000, not "-1""#);
         insta::assert_snapshot!(message("limit=9999999999999999999", |query| query.page("limit", 1).map(drop)), @r#"limit is a whole number from 1 to 1000, not "9999999999999999999""#);
         insta::assert_snapshot!(message("expand=maybe", |query| query.flag("expand", true).map(drop)), @r#"expand is true or false, not "maybe""#);
-        assert!(message("statuses=RUNNING,DONE", |query| query.statuses().map(drop)).starts_with("there is no status \"DONE\""));
+        assert!(
+            message("statuses=RUNNING,DONE", |query| query.statuses().map(drop))
+                .starts_with("there is no status \"DONE\"")
+        );
         assert_eq!(Query::parse("a=%00").unwrap_err().status, 400);
         assert_eq!(Query::parse("a=%ff").unwrap_err().status, 400);
     }

@@ -93,7 +93,9 @@ impl ApiState {
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // The runtime ends.
-                Err(_) => Err(EngineError::Unavailable("the server is shutting down".to_owned()).into()),
+                Err(_) => {
+                    Err(EngineError::Unavailable("the server is shutting down".to_owned()).into())
+                }
             },
         }
     }

@@ -33,7 +33,11 @@ impl Pattern {
             }
             Value::Object(map) => {
                 let members = map.into_iter();
-                Self::Object(members.map(|(key, value)| (key, Self::new(value))).collect())
+                Self::Object(
+                    members
+                        .map(|(key, value)| (key, Self::new(value)))
+                        .collect(),
+                )
             }
             Value::Array(list) => Self::List(list.into_iter().map(Self::new).collect()),
             other => Self::Equal(other),
@@ -122,7 +126,11 @@ mod tests {
             (json!(1), json!(1), true),
             (json!(null), json!(null), true),
             (json!({}), json!({"a": 1}), true),
-            (json!({"a": {"b": "x.*"}}), json!({"a": {"b": "xyz", "c": 1}, "d": 2}), true),
+            (
+                json!({"a": {"b": "x.*"}}),
+                json!({"a": {"b": "xyz", "c": 1}, "d": 2}),
+                true,
+            ),
             (json!({"a": 1}), json!({"b": 1}), false),
             (json!({"a": 1}), json!([{"a": 1}]), false),
             (json!([]), json!([1]), true),
@@ -132,7 +140,11 @@ mod tests {
             (json!([".*", "b"]), json!(["b", "a"]), true),
             (json!(["a|b", "b|c", "a"]), json!(["a", "b", "c"]), true),
             (json!(["a|b", "a|b", "a|b"]), json!(["a", "b", "c"]), false),
-            (json!([{"name": "x"}, {"name": ".*", "v": 1}]), json!([{"name": "x", "v": 1}, {"name": "x"}]), true),
+            (
+                json!([{"name": "x"}, {"name": ".*", "v": 1}]),
+                json!([{"name": "x", "v": 1}, {"name": "x"}]),
+                true,
+            ),
         ];
         for (pattern, value, expected) in table {
             let found = Pattern::new(pattern.clone()).matches(&value);

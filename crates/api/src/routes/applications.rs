@@ -23,7 +23,12 @@ async fn list(State(state): State<ApiState>) -> Result<Json<Vec<Value>>, HttpPro
     let mut names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     names.sort();
     names.dedup();
-    Ok(Json(names.into_iter().map(|name| json!({"name": name})).collect()))
+    Ok(Json(
+        names
+            .into_iter()
+            .map(|name| json!({"name": name}))
+            .collect(),
+    ))
 }
 
 /// One application.
@@ -40,5 +45,7 @@ async fn get(
             "Application not found (id: {application})"
         )));
     }
-    Ok(Json(json!({"name": name, "attributes": {"name": name}, "clusters": {}})))
+    Ok(Json(
+        json!({"name": name, "attributes": {"name": name}, "clusters": {}}),
+    ))
 }

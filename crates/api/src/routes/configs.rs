@@ -208,8 +208,15 @@ pub(crate) async fn delete(
 /// The pipelines of all applications.
 #[utoipa::path(get, path = "/pipelineConfigs", tag = "pipelines", responses((status = 200, body = Vec<PipelineDocument>)))]
 async fn list_all(State(state): State<ApiState>) -> Result<Json<Vec<Map>>, HttpProblem> {
-    let pipelines = state.read(|engine| Ok(engine.store().pipelines(None)?)).await?;
-    Ok(Json(pipelines.into_iter().map(|pipeline| pipeline.document).collect()))
+    let pipelines = state
+        .read(|engine| Ok(engine.store().pipelines(None)?))
+        .await?;
+    Ok(Json(
+        pipelines
+            .into_iter()
+            .map(|pipeline| pipeline.document)
+            .collect(),
+    ))
 }
 
 /// The pipelines of an application, in their order.
@@ -232,7 +239,12 @@ async fn list_of_application(
     }
     pipelines.retain(|pipeline| is_named_like(pipeline, filter.as_deref()));
     pipelines.truncate(limit);
-    Ok(Json(pipelines.into_iter().map(|pipeline| pipeline.document).collect()))
+    Ok(Json(
+        pipelines
+            .into_iter()
+            .map(|pipeline| pipeline.document)
+            .collect(),
+    ))
 }
 
 /// Whether the name of a pipeline contains that text, in any case.
@@ -288,8 +300,14 @@ async fn reorder(
             return Err(wrong_shape(place, "an index is a whole number from 0"));
         }
         let pipeline = known(&state, &pipeline_id(id)?)?;
-        if !pipeline.application.eq_ignore_ascii_case(application.trim()) {
-            let message = format!("pipeline {id} belongs to application {}", pipeline.application);
+        if !pipeline
+            .application
+            .eq_ignore_ascii_case(application.trim())
+        {
+            let message = format!(
+                "pipeline {id} belongs to application {}",
+                pipeline.application
+            );
             return Err(wrong_shape(place, message));
         }
         let mut document = pipeline.document;

@@ -10,7 +10,12 @@ use crate::body::RawBody;
 use crate::state::ApiState;
 
 /// What a caller proves who they are with is not repeated.
-const SECRET: [&str; 4] = ["authorization", "cookie", "x-spinnaker-token", "proxy-authorization"];
+const SECRET: [&str; 4] = [
+    "authorization",
+    "cookie",
+    "x-spinnaker-token",
+    "proxy-authorization",
+];
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(echo))
@@ -18,12 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 
 /// The request, as it arrived.
 #[utoipa::path(method(get, post, put, patch, delete), path = "/echo", tag = "about", responses((status = 200, body = Object)))]
-async fn echo(
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: RawBody,
-) -> Json<Value> {
+async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: RawBody) -> Json<Value> {
     let text = String::from_utf8_lossy(&body.0);
     let body = match serde_json::from_slice(&body.0) {
         Ok(json) => json,

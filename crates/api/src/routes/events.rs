@@ -77,7 +77,13 @@ async fn events(
 }
 
 fn last_event_id(headers: &HeaderMap) -> Option<u64> {
-    headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
+    headers
+        .get("last-event-id")?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 struct Watch {
@@ -227,7 +233,10 @@ impl News {
 }
 
 fn change(execution: &Execution, news: &News) -> Option<Event> {
-    let stages = news.touched.iter().filter_map(|serial| execution.stage(*serial));
+    let stages = news
+        .touched
+        .iter()
+        .filter_map(|serial| execution.stage(*serial));
     let changed = Changed {
         id: &execution.id,
         version: news.version,
@@ -252,5 +261,54 @@ fn json(name: &str, version: u64, data: &impl Serialize) -> Option<Event> {
             tracing::error!(%error, "an event could not be written");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use spindrift_engine::Registry;
+    use spindrift_model::Pipeline;
+    use spindrift_runtime::{EngineOptions, StartRequest, SystemClock, SystemEntropy};
+    use spindrift_store::MemoryStore;
+
+    #[tokio::test]
+    async fn who_falls_behind_gets_a_snapshot() {
+        let engine = Engine::start(
+            Arc::new(MemoryStore::new()),
+            Registry::new(),
+            EngineOptions::default(),
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+        );
+        let document = json!({"name": "p", "application": "a", "stages": [{"type": "none"}]});
+        let (pipeline, _) = Pipeline::parse(document).unwrap();
+        let start = StartRequest::manual(pipeline, spindrift_model::Map::new(), "ann");
+        let execution = engine.submit(start).await.unwrap().execution;
+        let (sender, notices) = broadcast::channel(1);
+        let mut watch = Watch {
+            engine,
+            id: execution.id.clone(),
+            notices,
+            seen: 0,
+            next: Next::Change,
+            closing: CancellationToken::new(),
+        };
+        for version in 1..=3 {
+            let notice = Notice {
+                execution: execution.id.clone(),
+                application: "a".to_owned(),
+                pipeline: None,
+                status: Status::Running,
+                before: Some(Status::Running),
+                version,
+                changes: Arc::new([]),
+            };
+            sender.send(Arc::new(notice)).unwrap();
+        }
+        let event = format!("{:?}", watch.event().await.unwrap());
+        assert!(event.contains("snapshot"), "{event}");
+        assert_eq!(watch.seen, execution.version);
     }
 }

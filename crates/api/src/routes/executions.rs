@@ -41,13 +41,22 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(list_of_application));
     // A pipeline may be called like a command.
     for name in ["cancel", "pause", "resume"] {
-        let start = move |state, identity, Segments(application): Segments<String>, body: JsonBody| {
-            starting::start(state, identity, Segments((application, name.to_owned())), body)
-        };
+        let start =
+            move |state, identity, Segments(application): Segments<String>, body: JsonBody| {
+                starting::start(
+                    state,
+                    identity,
+                    Segments((application, name.to_owned())),
+                    body,
+                )
+            };
         let delete = move |state, identity, Segments(application): Segments<String>| {
             configs::delete(state, identity, Segments((application, name.to_owned())))
         };
-        router = router.route(&format!("/pipelines/{{id}}/{name}"), post(start).delete(delete));
+        router = router.route(
+            &format!("/pipelines/{{id}}/{name}"),
+            post(start).delete(delete),
+        );
     }
     router
 }
@@ -76,7 +85,10 @@ async fn get(
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
     Ok(response)
 }
 
@@ -137,7 +149,10 @@ async fn pause(
     identity: Identity,
     Segments(id): Segments<String>,
 ) -> Result<(), HttpProblem> {
-    state.engine().pause(&execution_id(&id)?, identity.user()).await?;
+    state
+        .engine()
+        .pause(&execution_id(&id)?, identity.user())
+        .await?;
     Ok(())
 }
 
@@ -149,7 +164,10 @@ async fn resume(
     identity: Identity,
     Segments(id): Segments<String>,
 ) -> Result<(), HttpProblem> {
-    state.engine().resume(&execution_id(&id)?, identity.user()).await?;
+    state
+        .engine()
+        .resume(&execution_id(&id)?, identity.user())
+        .await?;
     Ok(())
 }
 
@@ -194,7 +212,9 @@ async fn list(
     let executions = query.list("executionIds");
     let pipelines = query.list("pipelineConfigIds");
     if executions.len().max(pipelines.len()) > MAX_PAGE {
-        return Err(HttpProblem::bad_request(format!("ask for at most {MAX_PAGE} ids at once")));
+        return Err(HttpProblem::bad_request(format!(
+            "ask for at most {MAX_PAGE} ids at once"
+        )));
     }
     match (executions.is_empty(), pipelines.is_empty()) {
         (true, true) => Ok(Json(Vec::new())),
@@ -202,31 +222,56 @@ async fn list(
             "ask either for executionIds or for pipelineConfigIds, not for both",
         )),
         (false, true) => {
-            let ids: Vec<ExecutionId> = executions.into_iter().map(execution_id).collect::<Result<_, _>>()?;
-            state.read(move |engine| by_id(engine, &ids, &choice)).await.map(Json)
+            let ids: Vec<ExecutionId> = executions
+                .into_iter()
+                .map(execution_id)
+                .collect::<Result<_, _>>()?;
+            state
+                .read(move |engine| by_id(engine, &ids, &choice))
+                .await
+                .map(Json)
         }
         (true, false) => {
-            let ids: Vec<PipelineId> = pipelines.into_iter().map(pipeline_id).collect::<Result<_, _>>()?;
-            state.read(move |engine| of_pipelines(engine, &ids, &choice)).await.map(Json)
+            let ids: Vec<PipelineId> = pipelines
+                .into_iter()
+                .map(pipeline_id)
+                .collect::<Result<_, _>>()?;
+            state
+                .read(move |engine| of_pipelines(engine, &ids, &choice))
+                .await
+                .map(Json)
         }
     }
 }
 
 /// Those of the executions that exist. Errors: none of them does.
-fn by_id(engine: &Engine, ids: &[ExecutionId], choice: &Choice) -> Result<Vec<Execution>, HttpProblem> {
+fn by_id(
+    engine: &Engine,
+    ids: &[ExecutionId],
+    choice: &Choice,
+) -> Result<Vec<Execution>, HttpProblem> {
     let mut found = Vec::new();
     for id in ids {
         found.extend(read(engine, id, choice.expand)?);
     }
     if found.is_empty() {
         let names: Vec<&str> = ids.iter().map(ExecutionId::as_str).collect();
-        return Err(HttpProblem::not_found(format!("there is no execution {}", names.join(", "))));
+        return Err(HttpProblem::not_found(format!(
+            "there is no execution {}",
+            names.join(", ")
+        )));
     }
-    found.retain(|execution| choice.statuses.is_empty() || choice.statuses.contains(&execution.status));
+    found.retain(|execution| {
+        choice.statuses.is_empty() || choice.statuses.contains(&execution.status)
+    });
     Ok(found)
 }
 
-fn of_pipelines(engine: &Engine, ids: &[PipelineId], choice: &Choice) -> Result<Vec<Execution>, HttpProblem> {
+fn of_pipelines(
+    engine: &Engine,
+    ids: &[PipelineId],
+    choice: &Choice,
+) -> Result<Vec<Execution>, HttpProblem> {
     let mut rows = Vec::new();
     for id in ids {
         rows.extend(engine.store().executions(&choice.newest(id))?);
@@ -269,11 +314,18 @@ fn latest(
     let mut rows = Vec::new();
     for pipeline in pipelines {
         let newest = choice.newest(&pipeline.id);
-        let recent = ExecutionQuery { from, ..newest.clone() };
+        let recent = ExecutionQuery {
+            from,
+            ..newest.clone()
+        };
         let found = engine.store().executions(&recent)?;
         if found.is_empty() {
             let limit = choice.limit.min(OLDER);
-            rows.extend(engine.store().executions(&ExecutionQuery { limit, ..newest })?);
+            rows.extend(
+                engine
+                    .store()
+                    .executions(&ExecutionQuery { limit, ..newest })?,
+            );
         } else {
             rows.extend(found);
         }
@@ -290,7 +342,11 @@ fn latest(
 }
 
 /// The executions of a list.
-pub(crate) fn read_all(engine: &Engine, rows: Vec<Listed>, expand: bool) -> Result<Vec<Execution>, HttpProblem> {
+pub(crate) fn read_all(
+    engine: &Engine,
+    rows: Vec<Listed>,
+    expand: bool,
+) -> Result<Vec<Execution>, HttpProblem> {
     if rows.len() > MAX_LIST {
         return Err(HttpProblem::bad_request(format!(
             "this list has more than {MAX_LIST} executions; ask for fewer with limit, statuses or pipelineNameFilter"

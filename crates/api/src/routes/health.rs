@@ -36,7 +36,11 @@ async fn health(State(state): State<ApiState>) -> Response {
     if let Some(reason) = store.stopped {
         body["components"]["store"]["details"]["stopped"] = reason.into();
     }
-    let status = if up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if up {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(body)).into_response()
 }
 
@@ -48,10 +52,16 @@ async fn ready(State(state): State<ApiState>) -> Response {
     let closing = state.closing().is_cancelled();
     let ready = stopped.is_none() && !closing;
     let mut body = json!({"ready": ready, "recovered": state.engine().has_recovered()});
-    if let Some(reason) = stopped.or_else(|| closing.then(|| "the server is shutting down".to_owned())) {
+    if let Some(reason) =
+        stopped.or_else(|| closing.then(|| "the server is shutting down".to_owned()))
+    {
         body["reason"] = reason.into();
     }
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(body)).into_response()
 }
 
@@ -66,6 +76,9 @@ async fn figures(State(state): State<ApiState>) -> Result<Response, HttpProblem>
     gauge!("spindrift_store_bytes").set(store.bytes as f64);
     gauge!("spindrift_store_up").set(if store.stopped.is_none() { 1.0 } else { 0.0 });
     handle.run_upkeep();
-    let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+    let kind = (
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    );
     Ok(([kind], handle.render()).into_response())
 }

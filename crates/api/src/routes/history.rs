@@ -54,7 +54,9 @@ async fn restore(
 ) -> Result<Json<SavedPipeline>, HttpProblem> {
     let id = pipeline_id(&id)?;
     let revisions = state.engine().store().revisions(&id, usize::MAX)?;
-    let wanted = revisions.into_iter().find(|revision| revision.revision == number);
+    let wanted = revisions
+        .into_iter()
+        .find(|revision| revision.revision == number);
     let Some(wanted) = wanted else {
         return Err(EngineError::UnknownPipeline(format!(
             "pipeline {id} has no revision {number}"

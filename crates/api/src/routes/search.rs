@@ -93,9 +93,16 @@ fn parse(state: &ApiState, application: &str, query: &Query) -> Result<Search, H
             ..ExecutionQuery::newest(scope, CHUNK)
         },
         pipelines: None,
-        trigger_types: query.list("triggerTypes").into_iter().map(str::to_owned).collect(),
+        trigger_types: query
+            .list("triggerTypes")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         event_id: query.text("eventId").map(str::to_owned),
-        trigger: query.text("trigger").map(|text| pattern(state, text)).transpose()?,
+        trigger: query
+            .text("trigger")
+            .map(|text| pattern(state, text))
+            .transpose()?,
         start: query.number("startIndex", 0, 0..=MAX_START)?,
         size: query.page("size", 10)?,
         expand: query.flag("expand", false)?,
@@ -119,14 +126,23 @@ fn pattern(state: &ApiState, text: &str) -> Result<Pattern, HttpProblem> {
         .map_err(|error| HttpProblem::bad_request(format!("trigger is not base64: {error}")))?;
     match parse_json(&json, state.limits().json) {
         Ok(value @ Value::Object(_)) => Ok(Pattern::new(value)),
-        Ok(_) => Err(HttpProblem::bad_request("trigger is base64 of a JSON object")),
-        Err(error) => Err(HttpProblem::bad_request(format!("trigger is base64 of a JSON object: {error}"))),
+        Ok(_) => Err(HttpProblem::bad_request(
+            "trigger is base64 of a JSON object",
+        )),
+        Err(error) => Err(HttpProblem::bad_request(format!(
+            "trigger is base64 of a JSON object: {error}"
+        ))),
     }
 }
 
 impl Search {
     /// Keeps to the pipelines of that name.
-    fn narrow(&mut self, engine: &Engine, application: &str, name: &str) -> Result<(), HttpProblem> {
+    fn narrow(
+        &mut self,
+        engine: &Engine,
+        application: &str,
+        name: &str,
+    ) -> Result<(), HttpProblem> {
         let application = (application != "*").then_some(application);
         let named: Vec<PipelineId> = engine
             .store()
@@ -178,7 +194,11 @@ impl Search {
         }
     }
 
-    fn accepts(&self, engine: &Engine, id: &spindrift_model::ExecutionId) -> Result<bool, HttpProblem> {
+    fn accepts(
+        &self,
+        engine: &Engine,
+        id: &spindrift_model::ExecutionId,
+    ) -> Result<bool, HttpProblem> {
         let index_says_it_all = self.pipelines.is_none()
             && self.trigger_types.is_empty()
             && self.event_id.is_none()
@@ -191,16 +211,24 @@ impl Search {
         };
         let trigger = &execution.trigger;
         let of_pipeline = self.pipelines.as_ref().is_none_or(|wanted| {
-            execution.pipeline_config_id.as_ref().is_some_and(|id| wanted.contains(id))
+            execution
+                .pipeline_config_id
+                .as_ref()
+                .is_some_and(|id| wanted.contains(id))
         });
         let of_type = self.trigger_types.is_empty()
-            || self.trigger_types.iter().any(|kind| kind.eq_ignore_ascii_case(trigger.kind()));
-        let of_event = self.event_id.is_none() || trigger.text("eventId") == self.event_id.as_deref();
+            || self
+                .trigger_types
+                .iter()
+                .any(|kind| kind.eq_ignore_ascii_case(trigger.kind()));
+        let of_event =
+            self.event_id.is_none() || trigger.text("eventId") == self.event_id.as_deref();
         if !(of_pipeline && of_type && of_event) {
             return Ok(false);
         }
-        Ok(self.trigger.as_ref().is_none_or(|pattern| {
-            pattern.matches(&Value::Object(trigger.to_map()))
-        }))
+        Ok(self
+            .trigger
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&Value::Object(trigger.to_map()))))
     }
 }

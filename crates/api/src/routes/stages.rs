@@ -42,7 +42,10 @@ async fn patch(
 ) -> Result<Json<Execution>, HttpProblem> {
     let patch = body.object("a change of a stage")?;
     let (id, stage) = (execution_id(&id)?, stage_id(&stage)?);
-    let execution = state.engine().patch_stage(&id, &stage, patch, caller).await?;
+    let execution = state
+        .engine()
+        .patch_stage(&id, &stage, patch, caller)
+        .await?;
     Ok(Json(execution.as_ref().clone()))
 }
 
@@ -55,7 +58,10 @@ async fn restart(
     Segments((id, stage)): Segments<(String, String)>,
 ) -> Result<Json<Execution>, HttpProblem> {
     let (id, stage) = (execution_id(&id)?, stage_id(&stage)?);
-    let execution = state.engine().restart_stage(&id, &stage, identity.user()).await?;
+    let execution = state
+        .engine()
+        .restart_stage(&id, &stage, identity.user())
+        .await?;
     Ok(Json(execution.as_ref().clone()))
 }
 
@@ -111,13 +117,22 @@ fn collect(
 ) -> Result<(), HttpProblem> {
     let execution = engine.execution(id)?;
     for stage in execution.stages.iter().filter(|stage| has_failed(stage)) {
-        let child = stage.text("executionId").filter(|_| stage.kind == "pipeline" && depth > 0);
+        let child = stage
+            .text("executionId")
+            .filter(|_| stage.kind == "pipeline" && depth > 0);
         let before = found.len();
         if let Some(child) = child {
-            match collect(engine, &ExecutionId::from(child), deck, depth - 1, found).map_err(|problem| problem.status) {
+            match collect(engine, &ExecutionId::from(child), deck, depth - 1, found)
+                .map_err(|problem| problem.status)
+            {
                 // The child may have been forgotten.
                 Ok(()) | Err(axum::http::StatusCode::NOT_FOUND) => {}
-                Err(_) => return Err(EngineError::Unavailable(format!("execution {child} cannot be read")).into()),
+                Err(_) => {
+                    return Err(EngineError::Unavailable(format!(
+                        "execution {child} cannot be read"
+                    ))
+                    .into());
+                }
             }
         }
         if found.len() == before {
@@ -129,13 +144,21 @@ fn collect(
 
 /// A synthetic stage fails its parent, which is the one that people know.
 fn has_failed(stage: &Stage) -> bool {
-    let failed = matches!(stage.status, Status::Terminal | Status::Stopped | Status::FailedContinue);
+    let failed = matches!(
+        stage.status,
+        Status::Terminal | Status::Stopped | Status::FailedContinue
+    );
     failed && !stage.is_synthetic()
 }
 
 fn describe(execution: &Execution, stage: &Stage, deck: Option<&str>) -> FailedStage {
     let url = deck.map(|deck| {
-        format!("{}/#/applications/{}/executions/details/{}", deck.trim_end_matches('/'), execution.application, execution.id)
+        format!(
+            "{}/#/applications/{}/executions/details/{}",
+            deck.trim_end_matches('/'),
+            execution.application,
+            execution.id
+        )
     });
     FailedStage {
         application: execution.application.clone(),
@@ -153,10 +176,22 @@ fn describe(execution: &Execution, stage: &Stage, deck: Option<&str>) -> FailedS
 
 /// The texts in the exception that a failed task leaves in its stage's context.
 fn errors(stage: &Stage) -> Vec<String> {
-    let details = stage.context.get("exception").and_then(|exception| exception.get("details"));
-    let list = details.and_then(|details| details.get("errors")).and_then(Value::as_array);
-    let texts: Vec<String> = list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    let only = details.and_then(|details| details.get("error")).and_then(Value::as_str);
+    let details = stage
+        .context
+        .get("exception")
+        .and_then(|exception| exception.get("details"));
+    let list = details
+        .and_then(|details| details.get("errors"))
+        .and_then(Value::as_array);
+    let texts: Vec<String> = list
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    let only = details
+        .and_then(|details| details.get("error"))
+        .and_then(Value::as_str);
     match only {
         Some(only) if texts.is_empty() => vec![only.to_owned()],
         _ => texts,

@@ -4,9 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use spindrift_model::{
-    Authentication, ExecutionId, ExecutionKind, Map, Pipeline, Pointer, Value,
-};
+use spindrift_model::{Authentication, ExecutionId, ExecutionKind, Map, Pipeline, Pointer, Value};
 use spindrift_runtime::{EngineError, StartRequest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -73,7 +71,11 @@ async fn start_by_event(
     trigger.insert("eventId".to_owned(), event_id.clone().into());
     let id = start_saved(&state, &identity, &application, &name, trigger).await?;
     let path = reference(&id).path;
-    Ok((StatusCode::ACCEPTED, Json(EventReference { event_id, path })).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(EventReference { event_id, path }),
+    )
+        .into_response())
 }
 
 /// Starts a pipeline that is given whole and not saved.
@@ -98,7 +100,8 @@ async fn start_inline(
         }
     };
     let only_plan = document.get("plan") == Some(&Value::Bool(true));
-    let id = chosen_id(&document, &Pointer::root())?.or(chosen_id(&trigger, &Pointer::root().key("trigger"))?);
+    let id = chosen_id(&document, &Pointer::root())?
+        .or(chosen_id(&trigger, &Pointer::root().key("trigger"))?);
     let mut request = request(&identity, document, trigger)?;
     request.id = id;
     if only_plan {
@@ -217,14 +220,28 @@ mod tests {
     fn a_trigger_may_come_wrapped() {
         let table = [
             (json!({}), json!({})),
-            (json!({"type": "manual", "trigger": {"a": 1}}), json!({"type": "manual", "trigger": {"a": 1}})),
-            (json!({"trigger": {"type": "manual"}}), json!({"type": "manual"})),
-            (json!({"trigger": {"a": 1}, "parameters": {}, "user": null}), json!({"a": 1})),
-            (json!({"trigger": {"a": 1}, "dryRun": false}), json!({"trigger": {"a": 1}, "dryRun": false})),
+            (
+                json!({"type": "manual", "trigger": {"a": 1}}),
+                json!({"type": "manual", "trigger": {"a": 1}}),
+            ),
+            (
+                json!({"trigger": {"type": "manual"}}),
+                json!({"type": "manual"}),
+            ),
+            (
+                json!({"trigger": {"a": 1}, "parameters": {}, "user": null}),
+                json!({"a": 1}),
+            ),
+            (
+                json!({"trigger": {"a": 1}, "dryRun": false}),
+                json!({"trigger": {"a": 1}, "dryRun": false}),
+            ),
             (json!({"trigger": "x"}), json!({"trigger": "x"})),
         ];
         for (body, trigger) in table {
-            let Value::Object(map) = body.clone() else { panic!() };
+            let Value::Object(map) = body.clone() else {
+                panic!()
+            };
             assert_eq!(Value::Object(trigger_of(map)), trigger, "{body}");
         }
     }

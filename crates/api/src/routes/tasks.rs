@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::executions::{self, read_all};
 use super::starting;
-use crate::body::JsonBody;
+use crate::body::{JsonBody, text};
 use crate::identity::Identity;
 use crate::path::{Segments, execution_id};
 use crate::problem::{HttpProblem, wrong_shape};
@@ -48,17 +48,24 @@ async fn submit(
             ));
         }
     };
-    let trigger = match body.shift_remove("trigger") {
-        Some(Value::Object(trigger)) => trigger,
+    let application = text(&body, "application")?;
+    let trigger = match body.get("trigger") {
+        Some(Value::Object(trigger)) => trigger.clone(),
         _ => Map::new(),
     };
     let description = body.get("description").or_else(|| body.get("name"));
-    let description = description.and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let description = description
+        .and_then(Value::as_str)
+        .filter(|text| !text.trim().is_empty());
     let mut document = Map::new();
-    document.insert("name".to_owned(), description.unwrap_or("unnamed task").into());
-    document.insert("application".to_owned(), body.get("application").cloned().unwrap_or_default());
+    document.insert(
+        "name".to_owned(),
+        description.unwrap_or("unnamed task").into(),
+    );
+    document.insert("application".to_owned(), application.into());
     document.insert("stages".to_owned(), Value::Array(job));
-    let mut request = starting::request(&identity, document, trigger)?;
+    let mut request = starting::request(&identity, document, trigger)
+        .map_err(|problem| problem.moved("/stages", "job"))?;
     request.kind = ExecutionKind::Orchestration;
     let submitted = state.engine().submit(request).await?;
     Ok(Json(Reference {
@@ -140,7 +147,11 @@ async fn list(
 
 /// A task as Orca's `OrchestrationViewModel` shows it.
 fn view(execution: &Execution) -> Value {
-    let steps: Vec<_> = execution.stages.iter().flat_map(|stage| &stage.tasks).collect();
+    let steps: Vec<_> = execution
+        .stages
+        .iter()
+        .flat_map(|stage| &stage.tasks)
+        .collect();
     json!({
         "id": execution.id,
         "name": execution.display_name(),
@@ -163,7 +174,10 @@ fn variables(execution: &Execution) -> Vec<Value> {
             merged.insert(key.clone(), value.clone());
         }
     }
-    merged.into_iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
+    merged
+        .into_iter()
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect()
 }
 
 fn says_nothing(value: &Value) -> bool {

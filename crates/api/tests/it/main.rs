@@ -1,1 +1,18 @@
-fn main() {}
+//! The API, driven as its callers drive it, over an engine on the store in memory.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod bad_input;
+mod configs;
+mod events;
+mod executions;
+mod health;
+mod identity;
+mod judgments;
+mod openapi;
+mod published;
+mod search;
+mod server;
+mod starting;
+mod support;
+mod tasks;
