@@ -1,5 +1,7 @@
 //! The sandbox seen by its clients: kube in process and over TCP, and kubectl.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 mod access;
