@@ -4,6 +4,7 @@ mod about;
 mod applications;
 mod configs;
 mod echo;
+mod evaluate;
 mod events;
 mod executions;
 mod health;
@@ -33,6 +34,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .merge(about::routes())
         .merge(applications::routes())
         .merge(configs::routes())
+        .merge(evaluate::routes())
         .merge(events::routes())
         .merge(executions::routes())
         .merge(health::routes())

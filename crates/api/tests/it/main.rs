@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod configs;
+mod evaluate;
 mod events;
 mod executions;
 mod health;
