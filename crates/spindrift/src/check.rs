@@ -19,20 +19,32 @@ pub fn validate(arguments: &ValidateArgs) -> anyhow::Result<Exit> {
     let mut failed = 0;
     for file in &arguments.files {
         let problems = check_file(&stages, file);
-        let bad = problems.iter().any(|problem| problem.is_error() || arguments.strict);
+        let bad = problems
+            .iter()
+            .any(|problem| problem.is_error() || arguments.strict);
         failed += usize::from(bad);
         match arguments.output {
             Output::Table => print_lines(file, &problems),
             Output::Json => {
-                say!("{}", json!({"file": file, "valid": !bad, "problems": problems}));
+                say!(
+                    "{}",
+                    json!({"file": file, "valid": !bad, "problems": problems})
+                );
             }
         }
     }
     if arguments.output == Output::Table {
         let count = arguments.files.len();
-        say!("{count} file{} checked, {failed} with errors", if count == 1 { "" } else { "s" });
+        say!(
+            "{count} file{} checked, {failed} with errors",
+            if count == 1 { "" } else { "s" }
+        );
     }
-    Ok(if failed == 0 { Exit::Success } else { Exit::Failed })
+    Ok(if failed == 0 {
+        Exit::Success
+    } else {
+        Exit::Failed
+    })
 }
 
 fn print_lines(file: &Path, problems: &[Problem]) {
@@ -41,7 +53,11 @@ fn print_lines(file: &Path, problems: &[Problem]) {
         say!("{file}: ok");
     }
     for problem in problems {
-        let severity = if problem.is_error() { "error" } else { "warning" };
+        let severity = if problem.is_error() {
+            "error"
+        } else {
+            "warning"
+        };
         say!("{file}: {severity}: {problem}");
     }
 }
@@ -74,8 +90,14 @@ fn check(stages: &Registry, pipeline: Value) -> Vec<Problem> {
 
 /// Reads a JSON file.
 pub fn read(file: &Path) -> Result<Value, Problem> {
-    let text = std::fs::read(file)
-        .map_err(|error| Problem::error(Pointer::root(), "file", format!("cannot be read: {error}")))?;
+    let text = std::fs::read(file).map_err(|error| {
+        Problem::error(Pointer::root(), "file", format!("cannot be read: {error}"))
+    })?;
     parse_json(&text, JsonLimits::default())
         .map_err(|error| Problem::error(Pointer::root(), "json", error.to_string()))
+}
+
+/// Reads a JSON file; the error names it.
+pub fn document(file: &Path) -> anyhow::Result<Value> {
+    read(file).map_err(|problem| anyhow::anyhow!("{}: {}", file.display(), problem.message))
 }

@@ -7,8 +7,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A continuous-delivery engine for Spinnaker-style pipelines, in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "spindrift", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done or succeeded, 1 failed, 2 could not be carried out, 3 canceled.")]
+#[command(
+    name = "spindrift",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Exit codes: 0 done or succeeded, 1 failed, 2 could not be carried out, 3 canceled."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -157,10 +164,20 @@ pub struct EvalArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
     /// The server.
-    #[arg(long, env = "SPINDRIFT_SERVER", default_value = "http://127.0.0.1:8084", value_name = "URL")]
+    #[arg(
+        long,
+        env = "SPINDRIFT_SERVER",
+        default_value = "http://127.0.0.1:8084",
+        value_name = "URL"
+    )]
     pub server: String,
     /// The bearer token.
-    #[arg(long, env = "SPINDRIFT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        env = "SPINDRIFT_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     pub token: Option<String>,
     /// Who asks, for a server without tokens [default: the login name].
     #[arg(long, env = "SPINDRIFT_USER", value_name = "NAME")]

@@ -2,17 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
-use serde::{Deserialize, Serialize};
-use spindrift_api::Token;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+use spindrift_api::{ApiToken, Limits};
+use spindrift_model::{JsonLimits, Millis};
 use spindrift_outbound::Policy;
+use spindrift_runtime::Retention;
 use spindrift_stages::PreconfiguredWebhook;
 
 /// Everything that can be configured. A key that is not listed here is an error.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The address to listen on. Without tokens only a loopback address is accepted.
@@ -32,7 +35,7 @@ pub struct Config {
     /// What pipelines may reach over HTTP.
     pub outbound: Policy,
     /// Who may call. Without any the server believes the caller's `X-SPINNAKER-USER`.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<TokenConfig>,
     /// Webhook stages that the operator offers.
     pub webhooks: Vec<PreconfiguredWebhook>,
 }
@@ -55,7 +58,7 @@ impl Default for Config {
 }
 
 /// The log, on standard error.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// What is logged, such as `info` or `spindrift_api=debug,info`.
@@ -66,12 +69,15 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
+        Self {
+            filter: "info".to_owned(),
+            format: LogFormat::Text,
+        }
     }
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Lines for people.
@@ -80,8 +86,30 @@ pub enum LogFormat {
     Json,
 }
 
+/// A bearer token that is accepted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// Its SHA-256, as `spindrift token` prints it. Tokens are random, so that a plain hash hides them.
+    pub hash: String,
+    /// Whose it is.
+    pub user: String,
+    /// Their roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Whether every role counts as theirs.
+    #[serde(default)]
+    pub admin: bool,
+    /// The cloud accounts they may use.
+    #[serde(default)]
+    pub allowed_accounts: Vec<String>,
+    /// From then on it is not accepted any more, in milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub expires_at: Option<Millis>,
+}
+
 /// The store.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// Memory for pages of the store, in MiB; a hint.
@@ -92,12 +120,15 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { cache_mib: 64, reserve_mib: 64 }
+        Self {
+            cache_mib: 32,
+            reserve_mib: 64,
+        }
     }
 }
 
 /// Limits of the HTTP API.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitConfig {
     /// The largest body, in bytes.
@@ -110,12 +141,16 @@ pub struct LimitConfig {
 
 impl Default for LimitConfig {
     fn default() -> Self {
-        Self { body_bytes: 10 * 1024 * 1024, depth: 100, timeout_s: 30 }
+        Self {
+            body_bytes: 10 * 1024 * 1024,
+            depth: 100,
+            timeout_s: 30,
+        }
     }
 }
 
 /// Which ended executions are forgotten.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionConfig {
     /// Those that were created more days ago than this.
@@ -127,14 +162,16 @@ pub struct RetentionConfig {
 impl Config {
     /// Reads the configuration. Errors name the key and the file or variable it came from.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        let mut figment = Figment::new();
         if let Some(file) = file {
             if !file.is_file() {
                 bail!("there is no configuration file {}", file.display());
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let variables = Env::prefixed("SPINDRIFT_").ignore(&["server", "token", "user"]).split("__");
+        let variables = Env::prefixed("SPINDRIFT_")
+            .ignore(&["server", "token", "user"])
+            .split("__");
         let config: Config = figment
             .merge(variables)
             .extract()
@@ -143,9 +180,56 @@ impl Config {
         Ok(config)
     }
 
+    /// The accepted tokens. Errors: a hash is none.
+    pub fn api_tokens(&self) -> anyhow::Result<Vec<ApiToken>> {
+        let token = |token: &TokenConfig| {
+            let hash = token.hash.parse().with_context(|| {
+                format!(
+                    "the hash of {:?} under tokens is not \"sha256:\" and 64 hex digits",
+                    token.user
+                )
+            })?;
+            Ok(ApiToken {
+                hash,
+                user: token.user.clone(),
+                roles: token.roles.clone(),
+                admin: token.admin,
+                allowed_accounts: token.allowed_accounts.clone(),
+                expires_at: token.expires_at,
+            })
+        };
+        self.tokens.iter().map(token).collect()
+    }
+
+    /// The limits of the HTTP API.
+    pub fn api_limits(&self) -> Limits {
+        let limits = &self.limits;
+        Limits {
+            json: JsonLimits {
+                bytes: limits.body_bytes,
+                depth: limits.depth,
+            },
+            answer_time: Duration::from_secs(limits.timeout_s),
+            ..Limits::default()
+        }
+    }
+
+    /// Which ended executions are forgotten.
+    pub fn retention(&self) -> Retention {
+        let day = 86_400_000;
+        let days = self.retention.max_age_days;
+        Retention {
+            max_age: days.map(|days| Millis::try_from(days).unwrap_or(Millis::MAX / day) * day),
+            max_count: self.retention.max_count,
+        }
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         if self.time_zone.parse::<chrono_tz::Tz>().is_err() {
-            bail!("time_zone {:?} is not an IANA zone, such as \"Europe/Berlin\"", self.time_zone);
+            bail!(
+                "time_zone {:?} is not an IANA zone, such as \"Europe/Berlin\"",
+                self.time_zone
+            );
         }
         Ok(())
     }

@@ -23,13 +23,16 @@ pub async fn run(arguments: RunArgs) -> anyhow::Result<Exit> {
     let stages = wiring::stages(&config)?;
     let engine = wiring::engine(Arc::new(MemoryStore::new()), stages, &config);
     for file in &arguments.with {
-        save(&engine, check::read(file).with_context(|| file.display().to_string())?).await?;
+        save(&engine, check::document(file)?).await?;
     }
     let name = arguments.file.display().to_string();
-    let document = check::read(&arguments.file).with_context(|| name.clone())?;
+    let document = check::document(&arguments.file)?;
     let pipeline = save(&engine, document).await.with_context(|| name)?;
     let mut trigger = Map::new();
-    trigger.insert("parameters".into(), Value::Object(parameters(&arguments.parameters)?));
+    trigger.insert(
+        "parameters".into(),
+        Value::Object(parameters(&arguments.parameters)?),
+    );
     let user = login_name();
     let start = StartRequest::manual(pipeline, trigger, &user);
     let mut watcher = Watcher {
@@ -59,13 +62,19 @@ pub fn login_name() -> String {
 
 async fn save(engine: &Engine, document: Value) -> anyhow::Result<Pipeline> {
     let saved = engine
-        .save_pipeline(SaveRequest { document, by: login_name(), stale_check: false })
+        .save_pipeline(SaveRequest {
+            document,
+            by: login_name(),
+            stale_check: false,
+        })
         .await?;
     for warning in &saved.warnings {
         writeln!(std::io::stderr(), "warning: {warning}")?;
     }
     let parsed = Pipeline::parse(Value::Object(saved.revision.document));
-    parsed.map(|(pipeline, _)| pipeline).map_err(|problems| EngineError::Invalid(problems).into())
+    parsed
+        .map(|(pipeline, _)| pipeline)
+        .map_err(|problems| EngineError::Invalid(problems).into())
 }
 
 struct Watcher {
@@ -97,9 +106,13 @@ impl Watcher {
             if let Some(judgment) = self.open_judgment(&execution) {
                 self.asked = Some(judgment.id.clone());
                 let answer = self.ask(judgment).await?;
-                let caller =
-                    Caller { admin: true, ..Caller::named(self.user.clone()) };
-                self.engine.patch_stage(&id, &judgment.id, answer, caller).await?;
+                let caller = Caller {
+                    admin: true,
+                    ..Caller::named(self.user.clone())
+                };
+                self.engine
+                    .patch_stage(&id, &judgment.id, answer, caller)
+                    .await?;
                 continue;
             }
             tokio::select! {
@@ -139,11 +152,22 @@ impl Watcher {
             }
             return Ok(answer);
         }
-        let choice = if options.is_empty() { String::new() } else { format!(" {}", options.join("|")) };
-        write!(std::io::stderr(), "  {}: continue{choice}, or stop? ", stage.display_name())?;
+        let choice = if options.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", options.join("|"))
+        };
+        write!(
+            std::io::stderr(),
+            "  {}: continue{choice}, or stop? ",
+            stage.display_name()
+        )?;
         std::io::stderr().flush()?;
         let Some(line) = self.input.next_line().await? else {
-            bail!("stage {:?} waits for a judgment; use --approve where nobody can be asked", stage.display_name());
+            bail!(
+                "stage {:?} waits for a judgment; use --approve where nobody can be asked",
+                stage.display_name()
+            );
         };
         let mut words = line.split_whitespace();
         match words.next() {

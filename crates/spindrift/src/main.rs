@@ -40,7 +40,12 @@ fn main() -> std::process::ExitCode {
         Command::Token(arguments) => token::token(&arguments),
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "spindrift", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "spindrift",
+                &mut std::io::stdout(),
+            );
             Ok(Exit::Success)
         }
     };
@@ -53,12 +58,16 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-fn on_many_threads(
-    work: impl Future<Output = anyhow::Result<Exit>>,
-) -> anyhow::Result<Exit> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+fn on_many_threads(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }
 
 fn on_one_thread(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }

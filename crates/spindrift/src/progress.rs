@@ -16,7 +16,12 @@ impl Progress {
     pub fn news(&mut self, execution: &Execution) -> Vec<String> {
         let mut lines = Vec::new();
         if self.execution.is_none() {
-            lines.push(format!("{} {} ({})", mark(Status::Running), execution.display_name(), execution.id));
+            lines.push(format!(
+                "{} {} ({})",
+                mark(Status::Running),
+                execution.display_name(),
+                execution.id
+            ));
         }
         let mut stages: Vec<&Stage> = execution.stages.iter().collect();
         stages.sort_by_key(|stage| stage.end_time.or(stage.start_time));
@@ -27,11 +32,19 @@ impl Progress {
             }
         }
         let ended = execution.status.is_complete();
-        if self.execution != Some(execution.status) && (ended || execution.status == Status::Paused) {
+        if self.execution != Some(execution.status) && (ended || execution.status == Status::Paused)
+        {
             let took = duration(execution.start_time, execution.end_time);
-            let by = execution.canceled_by.as_ref().filter(|_| execution.canceled);
+            let by = execution
+                .canceled_by
+                .as_ref()
+                .filter(|_| execution.canceled);
             let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
-            lines.push(format!("{} {}{by}{took}", mark(execution.status), execution.status));
+            lines.push(format!(
+                "{} {}{by}{took}",
+                mark(execution.status),
+                execution.status
+            ));
         }
         self.execution = Some(execution.status);
         lines
@@ -52,7 +65,11 @@ fn stage_line(execution: &Execution, stage: &Stage) -> String {
         }
         status => status.to_string(),
     };
-    let mut line = format!("{indent}{} {} {what}{took}", mark(stage.status), stage.display_name());
+    let mut line = format!(
+        "{indent}{} {} {what}{took}",
+        mark(stage.status),
+        stage.display_name()
+    );
     if stage.status.is_failure() {
         for error in errors(stage) {
             line.push_str(&format!("\n{indent}    {error}"));
@@ -63,9 +80,18 @@ fn stage_line(execution: &Execution, stage: &Stage) -> String {
 
 /// What went wrong in a stage, in its own words.
 pub fn errors(stage: &Stage) -> Vec<&str> {
-    let details = stage.context.get("exception").and_then(|exception| exception.get("details"));
-    let errors = details.and_then(|details| details.get("errors")).and_then(Value::as_array);
-    errors.into_iter().flatten().filter_map(Value::as_str).collect()
+    let details = stage
+        .context
+        .get("exception")
+        .and_then(|exception| exception.get("details"));
+    let errors = details
+        .and_then(|details| details.get("errors"))
+        .and_then(Value::as_array);
+    errors
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 fn duration(start: Option<Millis>, end: Option<Millis>) -> String {

@@ -2,12 +2,11 @@
 
 mod demo;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
-use spindrift_api::{ApiOptions, ApiState};
+use anyhow::{Context, anyhow};
+use spindrift_api::{ApiOptions, ApiState, check_address, install_metrics};
 use spindrift_model::Value;
 use spindrift_runtime::{Engine, SaveRequest};
 use tokio::net::TcpListener;
@@ -28,7 +27,8 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
         config.data.clone_from(data);
     }
     start_log(&config)?;
-    check_exposure(&config)?;
+    check_address(config.listen, !config.tokens.is_empty()).map_err(anyhow::Error::msg)?;
+    let options = api_options(&config, arguments.demo)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -41,45 +41,38 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     for file in &arguments.pipelines {
         save(&engine, file).await?;
     }
-    let state = ApiState::new(engine.clone(), api_options(&config, address, arguments.demo));
-    say!("spindrift {} listens on http://{address} (data in {})", env!("CARGO_PKG_VERSION"), config.data.display());
+    engine.keep_clean(config.retention());
+    let state = ApiState::new(engine.clone(), options);
+    say!(
+        "spindrift {} listens on http://{address} (data in {})",
+        env!("CARGO_PKG_VERSION"),
+        config.data.display()
+    );
     if arguments.demo {
         tokio::spawn(demo::run(engine.clone(), address));
     }
     spindrift_api::serve(listener, state, stop_signal()).await?;
     engine.stop().await;
-    store.close();
+    store.close()?;
     Ok(Exit::Success)
 }
 
-fn api_options(config: &Config, address: SocketAddr, echo: bool) -> ApiOptions {
-    ApiOptions {
-        tokens: config.tokens.clone(),
-        listen: address,
-        body_bytes: config.limits.body_bytes,
-        depth: config.limits.depth,
-        timeout: std::time::Duration::from_secs(config.limits.timeout_s),
+fn api_options(config: &Config, echo: bool) -> anyhow::Result<ApiOptions> {
+    Ok(ApiOptions {
+        tokens: config.api_tokens()?,
+        limits: config.api_limits(),
         echo,
+        metrics: Some(install_metrics().context("figures cannot be collected")?),
         ..ApiOptions::default()
-    }
-}
-
-/// Without tokens everybody who can connect is believed, so only this machine may.
-fn check_exposure(config: &Config) -> anyhow::Result<()> {
-    if config.tokens.is_empty() && !config.listen.ip().is_loopback() {
-        bail!(
-            "{} is not a loopback address, and no tokens are configured, so anybody could call; \
-             add [[tokens]] (see `spindrift token --help`) or listen on 127.0.0.1",
-            config.listen
-        );
-    }
-    Ok(())
+    })
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log.filter)
         .with_context(|| format!("log.filter {:?} cannot be read", config.log.filter))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let started = match config.log.format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
@@ -89,27 +82,40 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
 
 async fn save(engine: &Engine, file: &Path) -> anyhow::Result<()> {
     let name = file.display().to_string();
-    let document = check::read(file).map_err(|problem| anyhow!(problem.message)).context(name.clone())?;
-    let pipelines = match document {
+    let pipelines = match check::document(file)? {
         Value::Array(pipelines) => pipelines,
         pipeline => vec![pipeline],
     };
     for document in pipelines {
-        save_document(engine, document).await.with_context(|| name.clone())?;
+        save_document(engine, document)
+            .await
+            .with_context(|| name.clone())?;
     }
     Ok(())
 }
 
 /// Saves a pipeline under the id that its name already has.
 async fn save_document(engine: &Engine, mut document: Value) -> anyhow::Result<()> {
-    let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if let Some(stored) = engine.store().pipeline_named(&text("application"), &text("name"))?
+    let text = |key: &str| {
+        document
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    if let Some(stored) = engine
+        .store()
+        .pipeline_named(&text("application"), &text("name"))?
         && let Some(document) = document.as_object_mut()
     {
         document.insert("id".into(), stored.id.as_str().into());
     }
     engine
-        .save_pipeline(SaveRequest { document, by: "spindrift".to_owned(), stale_check: false })
+        .save_pipeline(SaveRequest {
+            document,
+            by: "spindrift".to_owned(),
+            stale_check: false,
+        })
         .await?;
     Ok(())
 }

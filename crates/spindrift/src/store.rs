@@ -1,8 +1,9 @@
 //! `spindrift store`: a data directory that no server uses.
 
-use std::io::{BufReader, BufWriter, Write};
+use std::io::Write;
 
 use anyhow::Context;
+use spindrift_store::Counts;
 
 use crate::cli::{StoreAction, StoreArgs};
 use crate::config::Config;
@@ -19,21 +20,37 @@ pub fn store(arguments: StoreArgs) -> anyhow::Result<Exit> {
             for problem in &report.problems {
                 say!("{problem}");
             }
-            say!("{} rows read, {} problems", report.rows, report.problems.len());
-            if report.problems.is_empty() { Exit::Success } else { Exit::Failed }
+            say!(
+                "{}; {} problems",
+                told(&report.counts),
+                report.problem_count
+            );
+            if report.is_sound() {
+                Exit::Success
+            } else {
+                Exit::Failed
+            }
         }
         StoreAction::Export => {
-            let mut out = BufWriter::new(std::io::stdout().lock());
-            store.export(&mut out).context("the export is incomplete")?;
-            out.flush()?;
+            let counts = store
+                .export(std::io::stdout().lock())
+                .context("the export is incomplete")?;
+            writeln!(std::io::stderr(), "{} exported", told(&counts))?;
             Exit::Success
         }
         StoreAction::Import => {
-            let rows = store.import(BufReader::new(std::io::stdin().lock()))?;
-            say!("{rows} rows imported");
+            let counts = spindrift_store::import(&store, std::io::stdin().lock())?;
+            say!("{} imported", told(&counts));
             Exit::Success
         }
     };
-    store.close();
+    store.close()?;
     Ok(exit)
+}
+
+fn told(counts: &Counts) -> String {
+    format!(
+        "{} executions, {} revisions of pipelines, {} records",
+        counts.executions, counts.revisions, counts.records
+    )
 }

@@ -1,6 +1,6 @@
 //! `spindrift token`: a bearer token, and what the configuration keeps of it.
 
-use sha2::{Digest, Sha256};
+use spindrift_api::TokenHash;
 
 use crate::cli::TokenArgs;
 use crate::exit::Exit;
@@ -10,12 +10,12 @@ use crate::say;
 pub fn token(arguments: &TokenArgs) -> anyhow::Result<Exit> {
     let secret: [u8; 32] = rand::random();
     let token = format!("spk_{}", hex(&secret));
-    let hash = hex(&Sha256::digest(token.as_bytes()));
+    let hash = TokenHash::of(&token);
     say!("# Give this to its owner; it is not shown again: {token}");
     say!("[[tokens]]");
     say!("user = {:?}", arguments.user);
     say!("roles = {:?}", arguments.roles);
-    say!("sha256 = {hash:?}");
+    say!("hash = \"{hash}\"");
     Ok(Exit::Success)
 }
 

@@ -1,13 +1,14 @@
 //! Putting the parts together: the only place that names a concrete store and concrete stage types.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-use spindrift_engine::{Registry, Store};
+use anyhow::{Context, bail};
+use spindrift_engine::{BoxFuture, Registry, Store};
 use spindrift_outbound::Outbound;
 use spindrift_runtime::{Engine, EngineOptions, SystemClock, SystemEntropy};
-use spindrift_stages::{Services, registry};
+use spindrift_stages::{Roles, Services, registry};
 use spindrift_store::{SledStore, StoreOptions};
 
 use crate::config::Config;
@@ -15,10 +16,21 @@ use crate::config::Config;
 /// Every stage type, as configured.
 pub fn stages(config: &Config) -> anyhow::Result<Registry> {
     let outbound = Outbound::new(config.outbound.clone()).context("outbound cannot be used")?;
+    for webhook in &config.webhooks {
+        let problems = webhook.problems();
+        if let Some(problem) = problems.first() {
+            bail!("the webhook {:?} cannot be used: {problem}", webhook.kind);
+        }
+    }
+    let roles = config
+        .tokens
+        .iter()
+        .map(|token| (token.user.clone(), token.roles.clone()))
+        .collect();
     Ok(registry(Services {
-        outbound,
         preconfigured_webhooks: config.webhooks.clone(),
-        cluster_sizes: None,
+        roles: Some(Arc::new(ConfiguredRoles(roles))),
+        ..Services::new(outbound)
     }))
 }
 
@@ -35,6 +47,26 @@ pub fn open_store(directory: &Path, config: &Config) -> anyhow::Result<SledStore
 
 /// An engine on a store, with the machine's clock.
 pub fn engine(store: Arc<dyn Store>, stages: Registry, config: &Config) -> Engine {
-    let options = EngineOptions { time_zone: config.time_zone.clone(), ..EngineOptions::default() };
-    Engine::start(store, stages, options, Arc::new(SystemClock), Arc::new(SystemEntropy))
+    let options = EngineOptions {
+        time_zone: config.time_zone.clone(),
+        ..EngineOptions::default()
+    };
+    Engine::start(
+        store,
+        stages,
+        options,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    )
+}
+
+/// The roles of the users that the configuration names.
+struct ConfiguredRoles(HashMap<String, Vec<String>>);
+
+impl Roles for ConfiguredRoles {
+    fn of(&self, user: &str) -> BoxFuture<Vec<String>> {
+        Box::pin(std::future::ready(
+            self.0.get(user).cloned().unwrap_or_default(),
+        ))
+    }
 }

@@ -61,15 +61,15 @@ impl Step<'_, '_, '_> {
     }
 
     pub(super) fn begin_restart(&mut self, serial: Serial, by: &str, look_again: bool) {
-        for stage in self.run.downstream_closure(serial) {
-            if stage == serial || self.stage(stage).is_some_and(|s| s.status.is_complete()) {
-                self.reset(stage, by);
-            }
-        }
         if look_again {
             let mut set = Map::new();
             set.insert("_skipPipelineRestart".into(), true.into());
             self.set_context(serial, set, Vec::new());
+        }
+        for stage in self.run.downstream_closure(serial) {
+            if stage == serial || self.stage(stage).is_some_and(|s| s.status.is_complete()) {
+                self.reset(stage, by);
+            }
         }
         let at = self.now();
         if self.run.execution().status != Status::Running {

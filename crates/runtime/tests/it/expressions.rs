@@ -33,8 +33,14 @@ async fn a_stage_sees_parameters_outputs_and_the_user() {
         assert_eq!(run.status, Status::Succeeded, "{evaluator}");
         let context = &run.stages[1].context;
         assert_eq!(context["seen"], "web:1.4 in eu by tester", "{evaluator}");
-        assert_eq!([&context["of"], &context["number"]], [&json!("web:1.4"), &json!(2)]);
-        assert!(!context.contains_key("expressionEvaluationSummary"), "{context:?}");
+        assert_eq!(
+            [&context["of"], &context["number"]],
+            [&json!("web:1.4"), &json!(2)]
+        );
+        assert!(
+            !context.contains_key("expressionEvaluationSummary"),
+            "{context:?}"
+        );
     }
 }
 
@@ -69,6 +75,9 @@ async fn a_failed_expression_stays_and_fails_the_stage_only_when_asked() {
         assert_eq!(run.status, expected);
         assert_eq!(context["text"], "${#nothing()}");
         assert!(context["expressionEvaluationSummary"].is_object());
-        assert_eq!(context["exception"]["details"]["error"], "Failed Expression Evaluation");
+        assert_eq!(
+            context["exception"]["details"]["error"],
+            "Failed Expression Evaluation"
+        );
     }
 }

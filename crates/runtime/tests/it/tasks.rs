@@ -1,7 +1,10 @@
 //! Tasks under the runtime: results, retries, panics, timers.
 
+use std::time::Duration;
+
 use serde_json::json;
 use spindrift_model::Status;
+use spindrift_runtime::{Engine, Retention, SaveRequest};
 
 use crate::world::{ended, fresh, manual, with_stages};
 
@@ -77,4 +80,52 @@ async fn an_ended_run_can_be_forgotten_and_a_running_one_cannot() {
     engine.cancel(&run.id, "tester", None).await.unwrap();
     engine.forget(&run.id).await.unwrap();
     assert!(engine.execution(&run.id).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_old_or_too_many_is_forgotten_and_the_rest_stays() {
+    let (engine, _, _) = fresh();
+    let done = with_stages("done", json!([{"refId": "1", "type": "simulated"}]));
+    let save = json!({"id": "done", "name": "done", "application": "sim", "stages": []});
+    let request = SaveRequest {
+        document: save,
+        by: "tester".into(),
+        stale_check: false,
+    };
+    engine.save_pipeline(request).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let run = engine.submit(manual(&done)).await.unwrap().execution;
+        ids.push(ended(&engine, &run.id).await.id);
+        tokio::time::advance(Duration::from_secs(60)).await;
+    }
+    let held = with_stages("held", json!([{"refId": "1", "type": "manualJudgment"}]));
+    let held = engine
+        .submit(manual(&held))
+        .await
+        .unwrap()
+        .execution
+        .id
+        .clone();
+    let left = |engine: &Engine| ids.iter().filter(|id| engine.execution(id).is_ok()).count();
+
+    assert_eq!(engine.sweep(Retention::default()).await, Ok(0));
+    let three = Retention {
+        max_count: Some(3),
+        ..Retention::default()
+    };
+    assert_eq!(engine.sweep(three).await, Ok(2));
+    assert_eq!(left(&engine), 3);
+    let young = Retention {
+        max_age: Some(150_000),
+        ..Retention::default()
+    };
+    assert_eq!(engine.sweep(young).await, Ok(1));
+    assert_eq!(left(&engine), 2);
+    tokio::time::advance(Duration::from_secs(600)).await;
+    assert_eq!(engine.sweep(young).await, Ok(2));
+    assert!(
+        engine.execution(&held).is_ok(),
+        "a run that has not ended stays"
+    );
 }

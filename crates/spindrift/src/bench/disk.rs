@@ -10,7 +10,10 @@ use super::sample::Sample;
 /// Appends 4 KiB and makes it durable, many times.
 pub fn measure(directory: &Path) -> anyhow::Result<String> {
     let path = directory.join(format!("spindrift-sync-{:016x}", rand::random::<u64>()));
-    let mut file = OpenOptions::new().create_new(true).write(true).open(&path)?;
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .open(&path)?;
     let mut sample = Sample::default();
     for _ in 0..400 {
         let begin = Instant::now();

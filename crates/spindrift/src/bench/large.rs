@@ -13,10 +13,16 @@ pub async fn measure(scratch: &Scratch) -> anyhow::Result<()> {
     let mut figures = Vec::new();
     for stages in [625, 1_250, 2_500, 5_000] {
         let took = one(&engine, stages).await?;
-        figures.push(format!("{stages}: {:.0} µs", took.as_secs_f64() * 1e6 / stages as f64));
+        figures.push(format!(
+            "{stages}: {:.0} µs",
+            took.as_secs_f64() * 1e6 / stages as f64
+        ));
     }
     engine.stop().await;
-    say!("large: time for each stage of one run, by its number of stages: {}", figures.join(", "));
+    say!(
+        "large: time for each stage of one run, by its number of stages: {}",
+        figures.join(", ")
+    );
     Ok(())
 }
 

@@ -25,7 +25,10 @@ use crate::say;
 
 /// Measures what was asked for.
 pub fn bench(arguments: BenchArgs) -> anyhow::Result<Exit> {
-    let directory = arguments.directory.clone().unwrap_or_else(std::env::temp_dir);
+    let directory = arguments
+        .directory
+        .clone()
+        .unwrap_or_else(std::env::temp_dir);
     let asked = if arguments.what.is_empty() {
         Benchmark::value_variants().to_vec()
     } else {
@@ -45,7 +48,9 @@ fn measure(benchmark: Benchmark, arguments: &BenchArgs, scratch: &Scratch) -> an
     if benchmark == Benchmark::Process {
         return process::measure(scratch);
     }
-    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     threads.block_on(async {
         match benchmark {
             Benchmark::Transitions => transitions::measure(arguments, scratch).await,

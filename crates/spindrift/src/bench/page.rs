@@ -41,7 +41,10 @@ pub async fn measure(arguments: &BenchArgs, scratch: &Scratch) -> anyhow::Result
             bytes += serde_json::to_vec(&execution)?.len();
         }
         sample.add(begin.elapsed());
-        anyhow::ensure!(listed.len() == PAGE.min(of_one) && bytes > 0, "the page is not full");
+        anyhow::ensure!(
+            listed.len() == PAGE.min(of_one) && bytes > 0,
+            "the page is not full"
+        );
     }
     say!(
         "page: {PAGE} of {of_one} runs of one application out of {} stored, read and written as JSON: {} (stored {:.0} runs/s)",
@@ -89,6 +92,12 @@ fn run(number: usize) -> Write {
         correlation: None,
         queued: None,
     };
-    let state = RunState { execution, ..RunState::default() };
-    Write::Create { state: Box::new(state), index }
+    let state = RunState {
+        execution,
+        ..RunState::default()
+    };
+    Write::Create {
+        state: Box::new(state),
+        index,
+    }
 }

@@ -32,8 +32,15 @@ pub fn measure(scratch: &Scratch) -> anyhow::Result<()> {
         server.wait()?;
     }
     let size = std::fs::metadata(&program)?.len();
-    say!("process: cold start to the first answer {}", starts.summary());
-    say!("process: {:.1} MiB resident when idle, binary {:.1} MiB", mib(memory), mib(size as usize));
+    say!(
+        "process: cold start to the first answer {}",
+        starts.summary()
+    );
+    say!(
+        "process: {:.1} MiB resident when idle, binary {:.1} MiB",
+        mib(memory),
+        mib(size as usize)
+    );
     Ok(())
 }
 
@@ -51,15 +58,26 @@ fn address(server: &mut Child) -> anyhow::Result<String> {
     let output = server.stdout.take().context("the server has an output")?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;
-    let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
-    address.map(str::to_owned).with_context(|| format!("the server said {line:?}"))
+    let address = line
+        .split("http://")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next());
+    address
+        .map(str::to_owned)
+        .with_context(|| format!("the server said {line:?}"))
 }
 
 fn ask(address: &str) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "the server is not well: {answer}");
+    anyhow::ensure!(
+        answer.starts_with("HTTP/1.1 200"),
+        "the server is not well: {answer}"
+    );
     Ok(())
 }

@@ -76,7 +76,11 @@ fn start(
 ) -> anyhow::Result<(spindrift_runtime::Engine, Arc<Endless>)> {
     let endless = Arc::new(Endless::default());
     let mut stages = rig::stages(config)?;
-    rig::add(&mut stages, KIND, Arc::clone(&endless) as Arc<dyn EffectTask>);
+    rig::add(
+        &mut stages,
+        KIND,
+        Arc::clone(&endless) as Arc<dyn EffectTask>,
+    );
     let store = Arc::new(wiring::open_store(directory, config)?);
     Ok((wiring::engine(store, stages, config), endless))
 }

@@ -59,14 +59,23 @@ pub const HELD: &str = "benchHeld";
 /// Stage types that do nothing, and those of the product.
 pub fn stages(config: &Config) -> anyhow::Result<Registry> {
     let mut stages = wiring::stages(config)?;
-    stages.add(Arc::new(Single { name: EFFECT, runner: TaskRunner::Effect(Arc::new(NoOp)) }));
-    stages.add(Arc::new(Single { name: HELD, runner: TaskRunner::Inline(Arc::new(Held)) }));
+    stages.add(Arc::new(Single {
+        name: EFFECT,
+        runner: TaskRunner::Effect(Arc::new(NoOp)),
+    }));
+    stages.add(Arc::new(Single {
+        name: HELD,
+        runner: TaskRunner::Inline(Arc::new(Held)),
+    }));
     Ok(stages)
 }
 
 /// A stage type whose task is that one.
 pub fn add(stages: &mut Registry, name: &'static str, task: Arc<dyn EffectTask>) {
-    stages.add(Arc::new(Single { name, runner: TaskRunner::Effect(task) }));
+    stages.add(Arc::new(Single {
+        name,
+        runner: TaskRunner::Effect(task),
+    }));
 }
 
 /// An engine on the store in that directory.
@@ -80,7 +89,11 @@ pub fn engine(directory: &Path) -> anyhow::Result<Engine> {
 pub fn chain(kind: &str, stages: usize, context: &Map) -> anyhow::Result<Pipeline> {
     let stages: Vec<Value> = (0..stages)
         .map(|position| {
-            let before: Vec<String> = position.checked_sub(1).map(|n| n.to_string()).into_iter().collect();
+            let before: Vec<String> = position
+                .checked_sub(1)
+                .map(|n| n.to_string())
+                .into_iter()
+                .collect();
             let mut stage = context.clone();
             stage.insert("refId".into(), position.to_string().into());
             stage.insert("type".into(), kind.into());
@@ -88,7 +101,8 @@ pub fn chain(kind: &str, stages: usize, context: &Map) -> anyhow::Result<Pipelin
             Value::Object(stage)
         })
         .collect();
-    let document = json!({"id": "bench", "name": "bench", "application": "bench", "stages": stages});
+    let document =
+        json!({"id": "bench", "name": "bench", "application": "bench", "stages": stages});
     Pipeline::parse(document)
         .map(|(pipeline, _)| pipeline)
         .map_err(|problems| EngineError::Invalid(problems).into())
@@ -105,7 +119,9 @@ pub async fn run_all(engine: &Engine, pipeline: &Pipeline, runs: usize) -> anyho
     let mut submitted = Vec::with_capacity(runs);
     for _ in 0..runs {
         let (engine, request) = (engine.clone(), request(pipeline));
-        submitted.push(tokio::spawn(async move { engine.submit(request).await.map(|_| ()) }));
+        submitted.push(tokio::spawn(async move {
+            engine.submit(request).await.map(|_| ())
+        }));
     }
     let mut open = runs;
     while open > 0 {

@@ -23,7 +23,10 @@ impl Sample {
     pub fn summary(&mut self) -> String {
         let [p50, p99, max] =
             [0.5, 0.99, 1.0].map(|share| self.percentile(share).as_secs_f64() * 1_000.0);
-        format!("p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms ({} samples)", self.0.len())
+        format!(
+            "p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms ({} samples)",
+            self.0.len()
+        )
     }
 }
 
@@ -43,7 +46,14 @@ pub fn resident_of(process: &str) -> usize {
     status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|value| value.trim().trim_end_matches(" kB").trim().parse::<usize>().ok())
+        .and_then(|value| {
+            value
+                .trim()
+                .trim_end_matches(" kB")
+                .trim()
+                .parse::<usize>()
+                .ok()
+        })
         .map_or(0, |kib| kib * 1024)
 }
 
@@ -54,7 +64,9 @@ mod tests {
     #[test]
     fn percentiles_are_taken_from_the_sorted_sample() {
         let mut sample = Sample::default();
-        (1..=100).rev().for_each(|n| sample.add(Duration::from_millis(n)));
+        (1..=100)
+            .rev()
+            .for_each(|n| sample.add(Duration::from_millis(n)));
         assert_eq!(sample.percentile(0.5), Duration::from_millis(51));
         assert_eq!(sample.percentile(0.99), Duration::from_millis(99));
         assert_eq!(sample.percentile(1.0), Duration::from_millis(100));

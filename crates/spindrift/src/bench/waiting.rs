@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use serde_json::json;
 use anyhow::Context;
+use serde_json::json;
 
 use super::sample::{rate, resident};
 use super::{Scratch, rig};
@@ -14,7 +14,11 @@ use crate::say;
 pub async fn measure(arguments: &BenchArgs, scratch: &Scratch) -> anyhow::Result<()> {
     let engine = rig::engine(&scratch.path("waiting"))?;
     let context = json!({"instructions": "go on?"});
-    let pipeline = rig::chain("manualJudgment", 1, context.as_object().context("an object")?)?;
+    let pipeline = rig::chain(
+        "manualJudgment",
+        1,
+        context.as_object().context("an object")?,
+    )?;
     let before = resident();
     let begin = Instant::now();
     let mut open = arguments.waiting;

@@ -24,7 +24,8 @@ pub async fn measure(arguments: &BenchArgs, scratch: &Scratch) -> anyhow::Result
     config.outbound.allow = vec![format!("127.0.0.1:{}", address.port()).parse()?];
     let store = Arc::new(wiring::open_store(&scratch.path("webhooks"), &config)?);
     let engine = wiring::engine(store, rig::stages(&config)?, &config);
-    let context = json!({"url": format!("http://{address}/"), "method": "POST", "payload": {"n": 1}});
+    let context =
+        json!({"url": format!("http://{address}/"), "method": "POST", "payload": {"n": 1}});
     let context = context.as_object().context("the context is an object")?;
     let stages = arguments.stages.min(20);
     let runs = arguments.runs.min(500);

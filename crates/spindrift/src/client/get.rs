@@ -14,8 +14,11 @@ pub async fn get(arguments: GetArgs) -> anyhow::Result<Exit> {
     let server = Server::new(arguments.common.server.clone())?;
     if arguments.what.contains('/') {
         let (application, pipeline) = pipeline_of(&arguments.what)?;
-        let path =
-            format!("/applications/{}/pipelineConfigs/{}", segment(application), segment(pipeline));
+        let path = format!(
+            "/applications/{}/pipelineConfigs/{}",
+            segment(application),
+            segment(pipeline)
+        );
         let document = server.call(Method::GET, &path, None).await?;
         say!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(Exit::Success);
@@ -35,5 +38,7 @@ pub async fn get(arguments: GetArgs) -> anyhow::Result<Exit> {
 
 /// The execution of that id, as JSON.
 pub async fn fetch(server: &Server, id: &str) -> anyhow::Result<Value> {
-    server.call(Method::GET, &format!("/pipelines/{}", segment(id)), None).await
+    server
+        .call(Method::GET, &format!("/pipelines/{}", segment(id)), None)
+        .await
 }

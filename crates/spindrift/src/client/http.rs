@@ -27,9 +27,17 @@ impl Server {
     }
 
     /// Sends a request and reads the answer; an empty one is null.
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
         let response = self.send(method, path, body).await?;
-        let text = response.text().await.context("the server's answer broke off")?;
+        let text = response
+            .text()
+            .await
+            .context("the server's answer broke off")?;
         if text.trim().is_empty() {
             return Ok(Value::Null);
         }
@@ -64,7 +72,10 @@ impl Server {
             return Ok(response);
         }
         let status = response.status();
-        bail!("{}", complaint(status, &response.text().await.unwrap_or_default()))
+        bail!(
+            "{}",
+            complaint(status, &response.text().await.unwrap_or_default())
+        )
     }
 }
 

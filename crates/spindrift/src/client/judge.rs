@@ -40,27 +40,39 @@ async fn judge(arguments: JudgeArgs, status: &str, done: &str) -> anyhow::Result
 }
 
 fn find<'e>(execution: &'e Execution, wanted: Option<&str>) -> anyhow::Result<&'e Stage> {
-    let judgments = execution.stages.iter().filter(|stage| stage.kind == "manualJudgment");
+    let judgments = execution
+        .stages
+        .iter()
+        .filter(|stage| stage.kind == "manualJudgment");
     let found: Vec<&Stage> = match wanted {
         Some(wanted) => judgments
             .filter(|stage| {
                 stage.ref_id == *wanted || stage.id == *wanted || stage.display_name() == wanted
             })
             .collect(),
-        None => judgments.filter(|stage| stage.status == Status::Running).collect(),
+        None => judgments
+            .filter(|stage| stage.status == Status::Running)
+            .collect(),
     };
     match found[..] {
         [stage] => Ok(stage),
         [] => match wanted {
             Some(wanted) => bail!("execution {} has no judgment {wanted:?}", execution.id),
-            None => bail!("execution {} ({}) waits for no judgment", execution.id, execution.status),
+            None => bail!(
+                "execution {} ({}) waits for no judgment",
+                execution.id,
+                execution.status
+            ),
         },
         [..] => {
             let names: Vec<String> = found
                 .iter()
                 .map(|stage| format!("{} ({:?})", stage.ref_id, stage.display_name()))
                 .collect();
-            bail!("several judgments could be meant; name one with --stage: {}", names.join(", "))
+            bail!(
+                "several judgments could be meant; name one with --stage: {}",
+                names.join(", ")
+            )
         }
     }
 }

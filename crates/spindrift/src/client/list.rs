@@ -21,21 +21,40 @@ pub async fn list(arguments: ListArgs) -> anyhow::Result<Exit> {
     let rows = answer.as_array().into_iter().flatten();
     match arguments.what {
         Listable::Executions => table::print(
-            &["execution", "application", "pipeline", "status", "started by"],
+            &[
+                "execution",
+                "application",
+                "pipeline",
+                "status",
+                "started by",
+            ],
             rows.map(|row| {
-                let user = row.get("trigger").map(|trigger| text(trigger, "user")).unwrap_or_default();
-                [text(row, "id"), text(row, "application"), text(row, "name"), text(row, "status"), user]
-                    .map(str::to_owned)
-                    .to_vec()
+                let user = row
+                    .get("trigger")
+                    .map(|trigger| text(trigger, "user"))
+                    .unwrap_or_default();
+                [
+                    text(row, "id"),
+                    text(row, "application"),
+                    text(row, "name"),
+                    text(row, "status"),
+                    user,
+                ]
+                .map(str::to_owned)
+                .to_vec()
             })
             .collect(),
         ),
         Listable::Pipelines => table::print(
             &["application", "pipeline", "id", "stages"],
             rows.map(|row| {
-                let stages = row.get("stages").and_then(Value::as_array).map_or(0, Vec::len);
-                let mut cells =
-                    [text(row, "application"), text(row, "name"), text(row, "id")].map(str::to_owned).to_vec();
+                let stages = row
+                    .get("stages")
+                    .and_then(Value::as_array)
+                    .map_or(0, Vec::len);
+                let mut cells = [text(row, "application"), text(row, "name"), text(row, "id")]
+                    .map(str::to_owned)
+                    .to_vec();
                 cells.push(stages.to_string());
                 cells
             })

@@ -17,7 +17,11 @@ pub async fn logs(arguments: LogsArgs) -> anyhow::Result<Exit> {
         return follow(&server, &arguments.execution, arguments.common.output).await;
     }
     let execution: Execution = serde_json::from_value(fetch(&server, &arguments.execution).await?)?;
-    print(&execution, &mut Progress::default(), arguments.common.output)?;
+    print(
+        &execution,
+        &mut Progress::default(),
+        arguments.common.output,
+    )?;
     Ok(Exit::Success)
 }
 

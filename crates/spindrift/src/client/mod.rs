@@ -62,11 +62,17 @@ mod tests {
 
     #[test]
     fn arguments_are_taken_apart() {
-        assert_eq!(parameters(&["a=1".into(), "b=x=y".into()]).unwrap()["b"], "x=y");
+        assert_eq!(
+            parameters(&["a=1".into(), "b=x=y".into()]).unwrap()["b"],
+            "x=y"
+        );
         assert!(parameters(&["a".into()]).is_err());
         assert!(parameters(&["a=1".into(), "a=2".into()]).is_err());
         assert_eq!(segment("a b/ü"), "a%20b%2F%C3%BC");
-        assert_eq!(pipeline_of("shop/blue/green").unwrap(), ("shop", "blue/green"));
+        assert_eq!(
+            pipeline_of("shop/blue/green").unwrap(),
+            ("shop", "blue/green")
+        );
         assert!(pipeline_of("shop").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! `spindrift save`
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use reqwest::Method;
 use spindrift_model::Value;
 
@@ -14,9 +14,7 @@ use crate::say;
 pub async fn save(arguments: SaveArgs) -> anyhow::Result<Exit> {
     let server = Server::new(arguments.common.server.clone())?;
     for file in &arguments.files {
-        let document = check::read(file).map_err(|problem| anyhow!(problem.message));
-        let document = document.with_context(|| file.display().to_string())?;
-        let pipelines = match document {
+        let pipelines = match check::document(file)? {
             Value::Array(pipelines) => pipelines,
             pipeline => vec![pipeline],
         };
@@ -28,9 +26,23 @@ pub async fn save(arguments: SaveArgs) -> anyhow::Result<Exit> {
             match arguments.common.output {
                 Output::Json => say!("{answer}"),
                 Output::Table => {
-                    say!("{}/{} saved ({})", text(&answer, "application"), text(&answer, "name"), text(&answer, "id"));
-                    for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten() {
-                        say!("  warning: {}: {}", text(warning, "pointer"), text(warning, "message"));
+                    say!(
+                        "{}/{} saved ({})",
+                        text(&answer, "application"),
+                        text(&answer, "name"),
+                        text(&answer, "id")
+                    );
+                    for warning in answer
+                        .get("warnings")
+                        .and_then(Value::as_array)
+                        .into_iter()
+                        .flatten()
+                    {
+                        say!(
+                            "  warning: {}: {}",
+                            text(warning, "pointer"),
+                            text(warning, "message")
+                        );
                     }
                 }
             }

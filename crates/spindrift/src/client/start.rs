@@ -16,7 +16,11 @@ pub async fn start(arguments: StartArgs) -> anyhow::Result<Exit> {
     let path = format!("/pipelines/{}/{}", segment(application), segment(pipeline));
     let body = json!({"type": "manual", "parameters": parameters(&arguments.parameters)?});
     let answer = server.call(Method::POST, &path, Some(&body)).await?;
-    let id = text(&answer, "ref").rsplit('/').next().unwrap_or_default().to_owned();
+    let id = text(&answer, "ref")
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     match arguments.common.output {
         Output::Json => say!("{answer}"),
         Output::Table if arguments.follow => {}

@@ -41,13 +41,18 @@ async fn show(engine: &Engine, address: SocketAddr) -> anyhow::Result<()> {
     let (pipeline, _) = Pipeline::parse(Value::Object(release.document))
         .map_err(spindrift_runtime::EngineError::Invalid)?;
     let mut notices = engine.watch();
-    let started = engine.submit(StartRequest::manual(pipeline, Map::new(), "demo")).await?;
+    let started = engine
+        .submit(StartRequest::manual(pipeline, Map::new(), "demo"))
+        .await?;
     let id = started.execution.id.clone();
     let mut progress = Progress::default();
     let mut told = false;
     loop {
         let execution = engine.execution(&id).context("the example run is gone")?;
-        progress.news(&execution).iter().for_each(|line| say!("{line}"));
+        progress
+            .news(&execution)
+            .iter()
+            .for_each(|line| say!("{line}"));
         if let (false, Some(judgment)) = (told, judgment(&execution)) {
             say!("\nApprove it from another terminal:\n");
             say!("  {}\n", approval(address, &execution, judgment));

@@ -384,3 +384,30 @@ async fn an_operators_fields_may_use_what_the_author_filled_in() {
         "an answer is text"
     );
 }
+
+#[tokio::test]
+async fn a_stage_whose_child_was_restarted_looks_at_the_same_child_again() {
+    let stages = json!([{"refId": "1", "type": "pipeline", "name": "Child", "pipeline": "p"}]);
+    let executions = Executions::of([("child", state(Status::Terminal))]);
+    let mut play = Play::new(registry(services()), stages, MORNING).launcher(executions.clone());
+    play.start().await;
+    assert_eq!(play.shown(), "Child TERMINAL, = TERMINAL");
+    let again = Executions::of([("child", state(Status::Succeeded))]);
+    let mut play = play.launcher(again.clone());
+    let restart = Event::RestartStage {
+        stage: play.stage("Child").id.clone(),
+        by: "bob".to_owned(),
+        pipeline: None,
+        admitted: true,
+        look_again: true,
+    };
+    play.happen(restart).await.unwrap();
+    assert_eq!(play.shown(), "Child SUCCEEDED, = SUCCEEDED");
+    assert!(again.started.lock().unwrap().is_empty());
+    assert!(
+        !play
+            .stage("Child")
+            .context
+            .contains_key("_skipPipelineRestart")
+    );
+}
