@@ -2,9 +2,29 @@
 //!
 //! The decisions here are pure: bytes and configuration in, events and verdicts out.
 
+mod artifacts;
 mod cron;
+mod events;
+mod matching;
+mod signature;
 
+pub use artifacts::{
+    ArtifactPattern, ArtifactTemplate, Binding, ResolveError, ResolveProblem, Resolved,
+    TemplateError, Templates, matches as artifact_matches, resolve as resolve_artifacts,
+};
 pub use cron::{
     CronError, DEFAULT_ZONE, Dialect, Due, Expression, Field, MAX_CAUGHT_UP, MissedRuns, Schedule,
     UnknownZone, due, fuzz, is_missed,
 };
+pub use events::git::{GitEvent, GitProvider, PullRequest, RefKind, RepositoryName};
+pub use events::registry::{ImageEvent, RegistryKind, same_registry};
+pub use events::{
+    BuildEvent, BuildResult, CdEvent, Delivery, DeliveryError, Detail, Event, FileRepositoryEvent,
+    Headers, HelmEvent, Ignored, Interpreted, PubsubEvent, Recognised, interpret, recognise,
+};
+pub use matching::{
+    Constraint, CronTrigger, GitTrigger, ImageTrigger, Occasion, Pattern, PatternError, Rejection,
+    RunResult, RunTrigger, TagRule, Trigger, TriggerId, TriggerIndex, TriggerKind, Verdict,
+    VersionRange, parse_triggers,
+};
+pub use signature::{Proof, Secret, Secrets, SignatureError, SignaturePolicy, verify};
