@@ -211,6 +211,28 @@ fn enqueue_collection(resource: &Resource, object: &Value, queue: &mut Queue) {
     }
 }
 
+/// A node that changed may take pods that found none, and daemons.
+fn enqueue_for_nodes(state: &State, queue: &mut Queue) {
+    let homeless = |pod: &Value| pod.text(&["spec", "nodeName"]).is_empty();
+    for (resource, role) in [
+        ("pods", Role::Kubelet),
+        ("daemonsets.apps", Role::DaemonSet),
+    ] {
+        let Some(kind) = state.kinds.by_resource(resource) else {
+            continue;
+        };
+        for object in state
+            .list(resource, None)
+            .filter(|object| role == Role::DaemonSet || homeless(object))
+        {
+            queue.push(Work {
+                role,
+                key: ObjectKey::of(&kind.resource, object),
+            });
+        }
+    }
+}
+
 /// Enqueues what the changes since a position concern; returns the new position.
 fn take_changes(state: &State, position: u64, queue: &mut Queue) -> u64 {
     match state.changes_after(position) {
@@ -247,6 +269,9 @@ fn enqueue_change(state: &State, change: &Change, queue: &mut Queue) {
             };
             queue.push(Work { role, key });
         }
+    }
+    if &*change.resource == "nodes" {
+        enqueue_for_nodes(state, queue);
     }
     let namespace = object.namespace();
     let mut all_of = |resource: &str, wanted: &dyn Fn(&Value) -> bool| {

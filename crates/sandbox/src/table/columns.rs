@@ -232,7 +232,10 @@ pub(super) fn cells(kind: &Kind, object: &Value, now: DateTime<Utc>) -> Vec<Valu
         "namespaces" | "persistentvolumes" => vec![name, text(&["status", "phase"]), age],
         "nodes" => {
             let ready = condition(object, "Ready") == "True";
-            let status = if ready { "Ready" } else { "NotReady" };
+            let mut status = if ready { "Ready" } else { "NotReady" }.to_owned();
+            if object.flag(&["spec", "unschedulable"]) {
+                status.push_str(",SchedulingDisabled");
+            }
             vec![
                 name,
                 json!(status),

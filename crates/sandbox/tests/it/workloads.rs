@@ -447,3 +447,27 @@ async fn limits_of_the_namespace_reach_pods() {
         refused.message
     );
 }
+
+#[tokio::test]
+async fn a_pod_waits_for_a_node_that_takes_it() {
+    let world = world();
+    let nodes = world.all("v1", "Node");
+    let cordon = |closed: bool| Patch::Merge(json!({"spec": {"unschedulable": closed}}));
+    nodes
+        .patch("sandbox-1", &PatchParams::default(), &cordon(true))
+        .await
+        .unwrap();
+    world.make(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "main", "image": "nginx"}]}})).await;
+    world
+        .until("v1", "Pod", "p", |pod| {
+            condition_field(pod, "PodScheduled", "reason") == "Unschedulable"
+        })
+        .await;
+    nodes
+        .patch("sandbox-1", &PatchParams::default(), &cordon(false))
+        .await
+        .unwrap();
+    world
+        .until("v1", "Pod", "p", |pod| condition(pod, "Ready") == "True")
+        .await;
+}

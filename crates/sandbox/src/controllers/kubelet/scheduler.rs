@@ -25,11 +25,7 @@ pub(super) fn schedule(desk: &mut Desk<'_>, pod: &Value) -> Option<Duration> {
         return None;
     }
     let nodes: Vec<_> = desk.state.list("nodes", None).cloned().collect();
-    let suits = |node: &Value| {
-        let wanted = pairs(pod, &["spec", "nodeSelector"])
-            .all(|(key, value)| node.label(key) == Some(value));
-        wanted && !node.flag(&["spec", "unschedulable"])
-    };
+    let suits = |node: &Value| takes(node, pod);
     let count = |name: &str| {
         desk.state
             .list("pods", None)
@@ -97,4 +93,57 @@ pub(super) fn schedule(desk: &mut Desk<'_>, pod: &Value) -> Option<Duration> {
         "default-scheduler",
     );
     None
+}
+
+/// Whether a node is open, has the labels the pod asks for, and no taint it does not tolerate.
+fn takes(node: &Value, pod: &Value) -> bool {
+    let wanted =
+        pairs(pod, &["spec", "nodeSelector"]).all(|(key, value)| node.label(key) == Some(value));
+    let mut taints = node
+        .items(&["spec", "taints"])
+        .iter()
+        .filter(|taint| taint.text(&["effect"]) != "PreferNoSchedule");
+    let tolerated = |taint: &Value| {
+        pod.items(&["spec", "tolerations"])
+            .iter()
+            .any(|toleration| tolerates(toleration, taint))
+    };
+    wanted && !node.flag(&["spec", "unschedulable"]) && taints.all(tolerated)
+}
+
+fn tolerates(toleration: &Value, taint: &Value) -> bool {
+    let same = |field: &str| {
+        toleration.text(&[field]).is_empty() || toleration.text(&[field]) == taint.text(&[field])
+    };
+    let value = toleration.text(&["operator"]) == "Exists"
+        || toleration.text(&["value"]) == taint.text(&["value"]);
+    same("key") && same("effect") && value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_node_takes_pods_that_fit_its_labels_and_taints() {
+        let node = json!({"metadata": {"labels": {"disk": "ssd"}}, "spec": {"taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]}});
+        let tolerant = |toleration: Value| json!({"spec": {"tolerations": [toleration]}});
+        for (pod, expected) in [
+            (json!({}), false),
+            (tolerant(json!({"operator": "Exists"})), true),
+            (tolerant(json!({"key": "gpu", "value": "yes"})), true),
+            (tolerant(json!({"key": "gpu", "value": "no"})), false),
+            (
+                tolerant(json!({"key": "gpu", "operator": "Exists", "effect": "NoExecute"})),
+                false,
+            ),
+            (
+                json!({"spec": {"nodeSelector": {"disk": "hdd"}, "tolerations": [{"operator": "Exists"}]}}),
+                false,
+            ),
+        ] {
+            assert_eq!(takes(&node, &pod), expected, "{pod}");
+        }
+    }
 }
