@@ -169,3 +169,31 @@ fn check_queue(name: &str, case: &QueueCase) {
     assert_eq!(starts, ids(case.starts.as_slice()), "{name}");
     assert_eq!(superseded, ids(&case.superseded), "{name}");
 }
+
+#[test]
+fn every_deviation_is_held_by_its_cases() {
+    let mut known: BTreeSet<String> = cases().into_iter().map(|(_, case)| case.says).collect();
+    for (_, document) in documents() {
+        known.extend(document.queues.into_iter().map(|queue| queue.says));
+    }
+    let text = fs::read_to_string(spec().join("deviations.md")).unwrap();
+    let mut rows = 0;
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, orca, here, _, held, _] = cells[..] else {
+            panic!("not four columns: {line}");
+        };
+        if orca == "what Orca does" || orca == "---" {
+            continue;
+        }
+        assert!(!here.is_empty(), "{line}");
+        rows += 1;
+        for says in held
+            .split(" / ")
+            .filter(|says| !["–", "(law)"].contains(says))
+        {
+            assert!(known.contains(says), "no case says {says:?}: {line}");
+        }
+    }
+    assert!(rows > 20, "only {rows} rows were read");
+}
