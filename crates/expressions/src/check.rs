@@ -66,18 +66,18 @@ fn text_problems(text: &str, pointer: &str, problems: &mut Vec<SyntaxProblem>) {
     if !has_expression(text) {
         return;
     }
-    let template = match Template::parse(text) {
-        Ok(template) => template,
-        Err(failure) => {
-            problems.push(SyntaxProblem {
-                pointer: pointer.to_owned(),
-                offset: failure.position,
-                expected: expected(&failure.short),
-                suggestion: advice(text),
-                message: failure.short,
-            });
-            return;
-        }
+    if let Some(failure) = Template::problem(text) {
+        problems.push(SyntaxProblem {
+            pointer: pointer.to_owned(),
+            offset: failure.position,
+            expected: expected(&failure.short),
+            suggestion: advice(text),
+            message: failure.short,
+        });
+        return;
+    }
+    let Ok(template) = Template::parse(text) else {
+        return;
     };
     for part in &*template.parts {
         if let Part::Expression { node, .. } = part {

@@ -94,6 +94,16 @@ impl ParseFailure {
         }
     }
 
+    pub(crate) fn past_end(length: usize, position: usize) -> Self {
+        Self {
+            class: ARRAY_BOUNDS,
+            message: format!("Index {length} out of bounds for length {length}"),
+            cause: None,
+            position,
+            short: "the exponent of a number is missing".into(),
+        }
+    }
+
     pub(crate) fn evaluation(code: u16, message: String) -> Self {
         Self {
             class: SPEL_EVALUATION,

@@ -223,8 +223,19 @@ impl<'a> Machine<'a> {
 pub(crate) fn index_number(key: &Value<'_>) -> Eval<i32> {
     match convert::convert(key, Type::of(Class::Integer))? {
         Value::Int(index) => Ok(index),
-        _ => Err(crate::java::method::null_pointer()),
+        _ => Err(no_result(key)),
     }
+}
+
+/// The error for a value that converts to nothing where a number is needed.
+pub(crate) fn no_result(value: &Value<'_>) -> Thrown {
+    Thrown::java(
+        crate::error::ILLEGAL_STATE,
+        format!(
+            "Null conversion result for value [{}]",
+            crate::value::text::to_text(value).unwrap_or_default()
+        ),
+    )
 }
 
 fn not_assignable(target: &Node) -> Thrown {

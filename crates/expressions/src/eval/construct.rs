@@ -165,10 +165,7 @@ impl<'a> Machine<'a> {
         let value = self.eval(node, here, frame)?;
         match convert::convert(&value, Type::of(Class::Integer))? {
             Value::Int(size) => Ok(size),
-            _ => Err(Thrown::java(
-                crate::error::ILLEGAL_STATE,
-                "Null conversion result for value [null]",
-            )),
+            _ => Err(super::assign::no_result(&value)),
         }
     }
 
@@ -197,7 +194,11 @@ impl<'a> Machine<'a> {
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             let value = self.eval(item, here, frame)?;
-            values.push(convert::convert(&value, element)?);
+            let converted = convert::convert(&value, element.boxed())?;
+            if converted.is_null() && element.is_primitive() {
+                return Err(super::assign::no_result(&value));
+            }
+            values.push(converted);
         }
         Ok(Value::array(element, values))
     }

@@ -96,13 +96,16 @@ impl<'a> Machine<'a> {
             }
             _ => registry::methods(class).map(|method| method.name).collect(),
         };
-        let suggestion = suggest::nearest(name, known.into_iter()).map(|found| {
-            if crate::functions::exists(&found) {
-                format!("#{found}")
-            } else {
-                found
-            }
-        });
+        let own_function = crate::functions::exists(name).then(|| name.to_owned());
+        let suggestion = own_function
+            .or_else(|| suggest::nearest(name, known.into_iter()))
+            .map(|found| {
+                if crate::functions::exists(&found) {
+                    format!("#{found}")
+                } else {
+                    found
+                }
+            });
         Thrown::el(
             1004,
             format!(

@@ -41,6 +41,9 @@ const MAX_CONCATENATED: usize = 100_000;
 /// How long a repeated text may become.
 const MAX_REPEATED: i64 = 256;
 
+/// How many operators of one chain become one tree.
+const MAX_OPERATORS: usize = 16;
+
 /// How many bits a power of big integers may have.
 const MAX_BIG_BITS: u64 = 1 << 16;
 
@@ -141,6 +144,7 @@ pub(crate) fn lower<'a>(
     match &node.kind {
         Kind::Chain { first, rest } => {
             let mut left = lower(machine, first, here, frame)?;
+            let mut operators = 0;
             for (op, position, right) in rest {
                 let right = match lower(machine, right, here, frame) {
                     Ok(right) => right,
@@ -151,7 +155,14 @@ pub(crate) fn lower<'a>(
                     }
                 };
                 machine.tick()?;
-                left = combine(*op, left, right).map_err(|e| e.at(*position))?;
+                left = combine(*op, left, right)
+                    .and_then(|combined| settled(combined, operators))
+                    .map_err(|e| e.at(*position))?;
+                operators = if matches!(left, Lowered::Constant(_)) {
+                    0
+                } else {
+                    operators + 1
+                };
             }
             Ok(left)
         }
@@ -167,6 +178,14 @@ pub(crate) fn lower<'a>(
         }
         _ => machine.eval(node, here, frame).map(Lowered::Constant),
     }
+}
+
+/// A tree that became high is computed at once: evalexpr walks trees recursively, and a sum can be very long.
+fn settled(lowered: Lowered<'_>, operators: usize) -> Eval<Lowered<'_>> {
+    if operators < MAX_OPERATORS {
+        return Ok(lowered);
+    }
+    lowered.run().map(Lowered::Constant)
 }
 
 /// `a && b` or `a || b` of two known booleans.
@@ -470,10 +489,17 @@ fn power<'a>(left: &Value<'a>, right: &Value<'a>) -> Eval<Value<'a>> {
         }
         return Ok(Value::Big(Rc::new(base.pow(exponent))));
     }
-    let both = vec![
-        constant(Datum::Float(convert::as_f64(left)))?,
-        constant(Datum::Float(convert::as_f64(right)))?,
-    ];
+    let double = |value: &Value<'_>| matches!(value, Value::Double(_));
+    let single = |value: &Value<'_>| matches!(value, Value::Float(_));
+    let narrow = (single(left) || single(right)) && !double(left) && !double(right);
+    let operand = |value: &Value<'_>| {
+        constant(Datum::Float(if narrow {
+            f64::from(convert::as_f32(value))
+        } else {
+            convert::as_f64(value)
+        }))
+    };
+    let both = vec![operand(left)?, operand(right)?];
     let result = computed(tree(Operator::Exp, both)?, Computes::Double).run()?;
     let Value::Double(result) = result else {
         return Ok(result);

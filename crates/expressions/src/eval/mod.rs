@@ -279,7 +279,13 @@ impl<'a> Machine<'a> {
                 Ok(match &**name {
                     "this" => here.clone(),
                     "root" => self.root_value(),
-                    _ => self.variables.get(name).cloned().unwrap_or(Value::Null),
+                    _ => match self.variables.get(name) {
+                        Some(value) => value.clone(),
+                        None if crate::functions::exists(name) => {
+                            return Err(crate::functions::not_called(name));
+                        }
+                        None => Value::Null,
+                    },
                 })
             }
             Kind::Function { name, args } => {

@@ -5,7 +5,7 @@ use crate::error::{Eval, ILLEGAL_ARGUMENT, Thrown};
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Encodes with padding.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let group = chunk
@@ -39,7 +39,7 @@ fn digit(byte: u8) -> Eval<u32> {
 }
 
 /// Decodes; padding may be missing.
-pub(super) fn decode(text: &str) -> Eval<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Eval<Vec<u8>> {
     let wrong = |message: String| Thrown::java(ILLEGAL_ARGUMENT, message);
     let bytes: Vec<u8> = text
         .chars()

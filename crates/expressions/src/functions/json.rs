@@ -93,6 +93,17 @@ fn parse(text: &str) -> Eval<Json> {
         }
         Some(value) => value.map_err(|error| parse_problem(&error))?,
     };
+    // A number must be followed by white space or nothing.
+    let rest = &text[values.byte_offset()..];
+    if matches!(value, Json::Number(_))
+        && !rest.is_empty()
+        && !rest.starts_with(char::is_whitespace)
+    {
+        return Err(Thrown::java(
+            PARSE,
+            "Expected space separating root-level values",
+        ));
+    }
     let fits = match &value {
         Json::Array(_) => list,
         Json::Object(_) => !list,

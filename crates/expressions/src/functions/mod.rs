@@ -1,7 +1,7 @@
 //! The helper functions, `#name(…)`. There are no others.
 
 mod artifacts;
-mod base64;
+pub(crate) mod base64;
 pub(crate) mod json;
 mod pipelines;
 mod properties;
@@ -46,6 +46,19 @@ pub(crate) fn exists(name: &str) -> bool {
 pub(crate) fn unknown(name: &str) -> Thrown {
     Thrown::el(1006, format!("Function '{name}' could not be found"))
         .suggest(suggest::nearest(name, names()).map(|found| format!("#{found}")))
+}
+
+/// The error for a function that is named but not called: it is no value that could be shown.
+pub(crate) fn not_called(name: &str) -> Thrown {
+    Thrown::el(
+        1001,
+        "Type conversion problem, cannot convert from java.lang.reflect.Method to java.lang.String",
+    )
+    .because(Thrown::java(
+        crate::error::NO_CONVERTER,
+        "No converter found capable of converting from type [java.lang.reflect.Method] to type [java.lang.String]",
+    ))
+    .suggest(Some(format!("#{name}()")))
 }
 
 /// Calls a function with evaluated arguments.

@@ -399,6 +399,12 @@ fn load<'a>(name: &str, value: &Value<'a>) -> Eval<Vec<Value<'a>>> {
     if text.len() > MAX_TEXT {
         return Err(crate::java::convert::too_large());
     }
+    if text.starts_with('\t') {
+        return Err(failed(problem(
+            SCANNER,
+            "found character '\\t(TAB)' that cannot start any token",
+        )));
+    }
     let mut loader = Loader {
         events: Parser::new_from_str(text),
         anchors: std::collections::HashMap::new(),

@@ -19,7 +19,7 @@ pub(crate) fn can_convert(source: Option<Type>, target: Type) -> bool {
     let Some(source) = source else {
         return true;
     };
-    let target = target.boxed();
+    let (source, target) = (source.boxed(), target.boxed());
     if target.accepts(source) {
         return true;
     }
@@ -263,6 +263,12 @@ fn to_array<'a>(value: &Value<'a>, target: Type) -> Eval<Value<'a>> {
 fn to_scalar<'a>(value: &Value<'a>, target: Type) -> Eval<Value<'a>> {
     let class = target.class.boxed();
     if class == Class::String {
+        // Enums convert by name, whatever their own text form is.
+        if let Value::Object(object) = value
+            && let Some((name, _)) = object.constant()
+        {
+            return Ok(Value::borrowed(name));
+        }
         return to_text(value).map(Value::text).ok_or_else(too_large);
     }
     match value {

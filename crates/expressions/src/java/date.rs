@@ -87,7 +87,7 @@ pub(crate) fn parse_deprecated(text: &str) -> Eval<i64> {
             depth += 1;
         } else if c == ')' {
             depth -= 1;
-        } else if depth > 0 || c <= ' ' || c == ',' {
+        } else if depth > 0 || c <= ' ' || matches!(c, ',' | '/' | ':') {
             // Comments and separators say nothing.
         } else if c == '+' || c == '-' {
             sign = Some(c);
@@ -292,7 +292,10 @@ pub(crate) static CONSTRUCTORS: &[Method] = &[
         Ok(made(machine.scope.environment.now_ms()))
     }),
     function("Date", &[STRING], |_, _, args| {
-        parse_deprecated(args.text(0)?).map(made)
+        let text = args[0]
+            .char_sequence()
+            .ok_or_else(|| Thrown::silent(ILLEGAL_ARGUMENT))?;
+        parse_deprecated(text).map(made)
     }),
     function("Date", &[LONG], |_, _, args| Ok(made(args.long(0)))),
     function("Date", &[INT, INT, INT], |_, _, args| {

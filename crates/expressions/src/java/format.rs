@@ -420,7 +420,7 @@ fn scientific(value: f64, places: usize) -> String {
 fn real(out: &mut String, spec: &Spec, value: &Value<'_>) -> Eval<()> {
     let number = match value {
         Value::Null => {
-            pad(out, spec, "null".to_owned());
+            pad(out, spec, cut(spec, "null".to_owned()));
             return Ok(());
         }
         // Java widens a float through its own digits.

@@ -71,6 +71,24 @@ fn compare_one(param: Type, argument: Option<Type>, so_far: Match) -> Option<Mat
     convert::can_convert(Some(argument), param).then_some(Match::Conversion)
 }
 
+fn compare_rest(element: Type, argument: Option<Type>, found: Option<Match>) -> Option<Match> {
+    let Some(argument) = argument else {
+        return found.filter(|_| !element.is_primitive());
+    };
+    if element == argument {
+        found
+    } else if element.accepts(argument) {
+        Some(match found {
+            Some(Match::Conversion) => Match::Conversion,
+            _ => Match::Close,
+        })
+    } else if convert::can_convert(Some(argument), element) {
+        Some(Match::Conversion)
+    } else {
+        None
+    }
+}
+
 fn compare(method: &Method, arguments: &[Option<Type>]) -> Option<Match> {
     let mut found = Match::Exact;
     if !method.varargs {
@@ -93,10 +111,12 @@ fn compare(method: &Method, arguments: &[Option<Type>]) -> Option<Match> {
     if rest.len() == 1 && rest[0] == Some(*last) {
         return Some(found);
     }
+    // Spring goes on after an argument that does not fit, so a later one that fits revives the method.
+    let mut result = Some(found);
     for argument in rest {
-        found = compare_one(last.element(), *argument, found)?;
+        result = compare_rest(last.element(), *argument, result);
     }
-    Some(found)
+    result
 }
 
 fn distance(method: &Method, arguments: &[Option<Type>]) -> u32 {

@@ -251,7 +251,16 @@ mod tests {
         assert_eq!(generator.int(), 234_785_527);
         let generator = Generator::seeded(42);
         assert_eq!([generator.bounded(10), generator.bounded(10)], [0, 3]);
-        let generator = Generator::seeded(42);
-        assert!((generator.double() - 0.727_563_695_878_328_3).abs() < 1e-15);
+        let close = |found: f64, expected: f64| (found - expected).abs() < 1e-15;
+        assert!(close(
+            Generator::seeded(42).double(),
+            0.727_563_680_032_868_1
+        ));
+        assert!(close(
+            Generator::seeded(42).gaussian(),
+            1.141_905_315_473_054_7
+        ));
+        assert_eq!(bounded_from(&Generator::seeded(42), 5, 45), 40);
+        assert_eq!(Generator::seeded(42).bounded_long(0, 1000), 891);
     }
 }

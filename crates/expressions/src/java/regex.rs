@@ -100,11 +100,18 @@ impl Patterns {
         let regex = self.get(pattern, input, false)?;
         let mut out = String::new();
         let mut copied = 0;
-        for captures in regex.captures_iter(input) {
-            let captures = captures.map_err(|_| exhausted())?;
-            let Some(found) = captures.get(0) else {
-                continue;
+        let mut from = Some(0);
+        while let Some(start) = from {
+            let captures = regex
+                .captures_from_pos(input, start)
+                .map_err(|_| exhausted())?;
+            let Some(captures) = captures else {
+                break;
             };
+            let Some(found) = captures.get(0) else {
+                break;
+            };
+            from = next_start(input, found.start(), found.end());
             out.push_str(&input[copied..found.start()]);
             expand(&mut out, replacement, &captures)?;
             copied = found.end();
@@ -124,8 +131,13 @@ impl Patterns {
         let regex = self.get(pattern, input, false)?;
         let mut pieces: Vec<String> = Vec::new();
         let mut start = 0;
-        for found in regex.find_iter(input) {
-            let found = found.map_err(|_| exhausted())?;
+        let mut from = Some(0);
+        while let Some(at) = from {
+            let found = regex.find_from_pos(input, at).map_err(|_| exhausted())?;
+            let Some(found) = found else {
+                break;
+            };
+            from = next_start(input, found.start(), found.end());
             if limit > 0 && pieces.len() + 1 >= limit as usize {
                 break;
             }
@@ -146,6 +158,15 @@ impl Patterns {
         }
         Ok(pieces)
     }
+}
+
+/// Where Java searches on: at the end of the match, one character further after an empty one.
+fn next_start(input: &str, start: usize, end: usize) -> Option<usize> {
+    if end > start {
+        return Some(end);
+    }
+    let step = input.get(end..)?.chars().next()?.len_utf8();
+    Some(end + step)
 }
 
 /// Writes a replacement: `$1`, `${name}` and `\` as in `Matcher.appendReplacement`.

@@ -125,7 +125,7 @@ fn extra(class: Type) -> &'static [Method] {
 
 /// Every method of a value of this class.
 pub(crate) fn methods(class: Type) -> impl Iterator<Item = &'static Method> {
-    let common = if class.is_array() || class.class == Class::Random {
+    let common = if class.is_array() || matches!(class.class, Class::Random | Class::Values) {
         &enums::COMMON[..1]
     } else {
         enums::COMMON

@@ -453,7 +453,8 @@ pub(crate) static METHODS: &[Method] = &[
         code_point(this_text(this), args.int(0) - 1).map(Value::Int)
     }),
     method("codePointCount", &[INT, INT], |_, this, args| {
-        let part = substring(this_text(this), args.int(0), args.int(1))?;
+        let part = substring(this_text(this), args.int(0), args.int(1))
+            .map_err(|_| Thrown::silent(crate::error::INDEX_BOUNDS))?;
         Ok(Value::Int(part.chars().count() as i32))
     }),
     method("getBytes", &[], |machine, this, _| {
@@ -773,12 +774,16 @@ pub(crate) static METHODS: &[Method] = &[
             join(machine, args.text(0)?, &elements(&args[1]))
         },
     ),
+    // Before the one for objects: a null means this one, as in Java, and fails.
+    function("valueOf", &[CHAR_ARRAY], |machine, _, args| {
+        if args[0].is_null() {
+            return Err(null_pointer());
+        }
+        made(machine, String::from_utf16_lossy(&units(&args[0])))
+    }),
     function("valueOf", &[OBJECT], |machine, _, args| {
         let text = display(&args[0])?;
         made(machine, text)
-    }),
-    function("valueOf", &[CHAR_ARRAY], |machine, _, args| {
-        made(machine, String::from_utf16_lossy(&units(&args[0])))
     }),
     function("valueOf", &[BOOL], |_, _, args| {
         Ok(Value::text(display(&args[0])?))
@@ -848,6 +853,9 @@ fn part_of(units: &[u16], offset: i32, count: i32) -> Eval<String> {
 pub(crate) static CONSTRUCTORS: &[Method] = &[
     function("String", &[], |_, _, _| Ok(Value::borrowed(""))),
     function("String", &[BYTES], |machine, _, args| {
+        if args[0].is_null() {
+            return Err(null_pointer());
+        }
         made(machine, decode(&bytes(&args[0]), "UTF-8"))
     }),
     function("String", &[CHAR_ARRAY], |machine, _, args| {

@@ -10,24 +10,30 @@ use super::token::{Kind as T, Token, tokenize};
 use crate::error::ParseFailure;
 
 /// How deep parts of an expression may nest.
-pub(crate) const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// How many characters one part may have.
 pub(crate) const MAX_LENGTH: usize = 10_000;
 
-type Parsed<T> = Result<T, ParseFailure>;
+// Boxed on both sides: these functions call each other once per level of nesting, so their frames have to be small.
+type Parsed<T> = Result<T, Box<ParseFailure>>;
+type Tree = Box<Node>;
 
 /// Parses the text of one part.
-pub(crate) fn parse(source: &str) -> Parsed<Node> {
+pub(crate) fn parse(source: &str) -> Result<Node, ParseFailure> {
+    whole(source).map(|tree| *tree).map_err(|failure| *failure)
+}
+
+fn whole(source: &str) -> Parsed<Tree> {
     if source.encode_utf16().count() > MAX_LENGTH {
-        return Err(ParseFailure::evaluation(
+        return Err(Box::new(ParseFailure::evaluation(
             1079,
             "SpEL expression is too long, exceeding the threshold of '10,000' characters".into(),
-        ));
+        )));
     }
     let mut parser = Parser {
         source,
-        tokens: tokenize(source)?,
+        tokens: tokenize(source).map_err(Box::new)?,
         next: 0,
         depth: 0,
     };
@@ -50,6 +56,10 @@ pub(crate) fn parse(source: &str) -> Parsed<Node> {
     }
 }
 
+fn missing(position: usize) -> Box<ParseFailure> {
+    Box::new(ParseFailure::missing_operand(position))
+}
+
 fn shown(token: &Token) -> String {
     if token.text.is_empty() {
         token.kind.name().to_owned()
@@ -65,11 +75,11 @@ struct Parser<'t> {
     depth: usize,
 }
 
-fn node(kind: Kind, start: usize) -> Node {
-    Node {
+fn node(kind: Kind, start: usize) -> Tree {
+    Box::new(Node {
         kind,
         start: start as u32,
-    }
+    })
 }
 
 impl Parser<'_> {
@@ -127,11 +137,11 @@ impl Parser<'_> {
         ))
     }
 
-    fn fail(&self, position: usize, code: u16, message: &str) -> ParseFailure {
-        ParseFailure::spel(self.source, position, code, message)
+    fn fail(&self, position: usize, code: u16, message: &str) -> Box<ParseFailure> {
+        Box::new(ParseFailure::spel(self.source, position, code, message))
     }
 
-    fn out_of_input(&self, position: usize) -> ParseFailure {
+    fn out_of_input(&self, position: usize) -> Box<ParseFailure> {
         self.fail(position, 1044, "Unexpectedly ran out of input")
     }
 
@@ -140,10 +150,9 @@ impl Parser<'_> {
             .map_or_else(|| self.source.chars().count(), |token| token.start)
     }
 
-    fn required(&mut self) -> Parsed<Node> {
+    fn required(&mut self) -> Parsed<Tree> {
         let position = self.position();
-        self.expression()?
-            .ok_or_else(|| ParseFailure::missing_operand(position))
+        self.expression()?.ok_or_else(|| missing(position))
     }
 
     fn deeper<R>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<R>) -> Parsed<R> {
@@ -160,11 +169,11 @@ impl Parser<'_> {
         result
     }
 
-    fn expression(&mut self) -> Parsed<Option<Node>> {
+    fn expression(&mut self) -> Parsed<Option<Tree>> {
         self.deeper(Self::loosest)
     }
 
-    fn loosest(&mut self) -> Parsed<Option<Node>> {
+    fn loosest(&mut self) -> Parsed<Option<Tree>> {
         let left = self.or()?;
         let Some(token) = self.peek() else {
             return Ok(left);
@@ -175,14 +184,9 @@ impl Parser<'_> {
             T::Assign => {
                 self.next += 1;
                 let position = self.position();
-                let value = self
-                    .or()?
-                    .ok_or_else(|| ParseFailure::missing_operand(position))?;
+                let value = self.or()?.ok_or_else(|| missing(position))?;
                 let target = left.unwrap_or_else(null);
-                Ok(Some(node(
-                    Kind::Assign(Box::new(target), Box::new(value)),
-                    start,
-                )))
+                Ok(Some(node(Kind::Assign(target, value), start)))
             }
             T::Elvis => {
                 self.next += 1;
@@ -190,10 +194,7 @@ impl Parser<'_> {
                     .expression()?
                     .unwrap_or_else(|| node(Kind::Null, start + 1));
                 let left = left.unwrap_or_else(null);
-                Ok(Some(node(
-                    Kind::Elvis(Box::new(left), Box::new(other)),
-                    start,
-                )))
+                Ok(Some(node(Kind::Elvis(left, other), start)))
             }
             T::QMark => {
                 self.next += 1;
@@ -202,19 +203,16 @@ impl Parser<'_> {
                 self.expect(T::Colon)?;
                 let otherwise = self.expression()?;
                 let (Some(then), Some(otherwise)) = (then, otherwise) else {
-                    return Err(ParseFailure::missing_operand(position));
+                    return Err(missing(position));
                 };
                 let condition = left.unwrap_or_else(null);
-                Ok(Some(node(
-                    Kind::Ternary(Box::new(condition), Box::new(then), Box::new(otherwise)),
-                    start,
-                )))
+                Ok(Some(node(Kind::Ternary(condition, then, otherwise), start)))
             }
             _ => Ok(left),
         }
     }
 
-    fn operand(&self, operator: usize, left: bool, operand: Option<Node>) -> Parsed<Node> {
+    fn operand(&self, operator: usize, left: bool, operand: Option<Tree>) -> Parsed<Tree> {
         operand.ok_or_else(|| {
             if left {
                 self.fail(operator, 1070, "Problem parsing left operand")
@@ -224,31 +222,31 @@ impl Parser<'_> {
         })
     }
 
-    fn or(&mut self) -> Parsed<Option<Node>> {
+    fn or(&mut self) -> Parsed<Option<Tree>> {
         let mut found = self.and()?;
         let mut items = Vec::new();
         while self.at_word("or") || self.at(T::SymbolicOr) {
             let operator = self.take().start;
             let right = self.and()?;
-            items.push(self.operand(operator, true, found.take())?);
+            items.push(*self.operand(operator, true, found.take())?);
             found = Some(self.operand(operator, false, right)?);
         }
         Ok(join(items, found, Kind::Or))
     }
 
-    fn and(&mut self) -> Parsed<Option<Node>> {
+    fn and(&mut self) -> Parsed<Option<Tree>> {
         let mut found = self.relation()?;
         let mut items = Vec::new();
         while self.at_word("and") || self.at(T::SymbolicAnd) {
             let operator = self.take().start;
             let right = self.relation()?;
-            items.push(self.operand(operator, true, found.take())?);
+            items.push(*self.operand(operator, true, found.take())?);
             found = Some(self.operand(operator, false, right)?);
         }
         Ok(join(items, found, Kind::And))
     }
 
-    fn relation(&mut self) -> Parsed<Option<Node>> {
+    fn relation(&mut self) -> Parsed<Option<Tree>> {
         enum Op {
             Strict(Strict),
             Relation(Relation),
@@ -281,19 +279,15 @@ impl Parser<'_> {
         let right = self.operand(operator, false, right)?;
         let kind = match op {
             Op::Strict(strict) => Kind::Chain {
-                first: Box::new(left),
-                rest: vec![(strict, operator as u32, right)],
+                first: left,
+                rest: vec![(strict, operator as u32, *right)],
             },
-            Op::Relation(op) => Kind::Relation {
-                op,
-                left: Box::new(left),
-                right: Box::new(right),
-            },
+            Op::Relation(op) => Kind::Relation { op, left, right },
         };
         Ok(Some(node(kind, operator)))
     }
 
-    fn sum(&mut self) -> Parsed<Option<Node>> {
+    fn sum(&mut self) -> Parsed<Option<Tree>> {
         let first = self.product()?;
         let mut rest = Vec::new();
         loop {
@@ -308,13 +302,13 @@ impl Parser<'_> {
             let right = self.product()?;
             let right = self.operand(operator, false, right)?;
             if let Some(op) = op {
-                rest.push((op, operator as u32, right));
+                rest.push((op, operator as u32, *right));
             }
         }
         Ok(chain(first, rest))
     }
 
-    fn product(&mut self) -> Parsed<Option<Node>> {
+    fn product(&mut self) -> Parsed<Option<Tree>> {
         let mut first = self.power()?;
         let mut rest = Vec::new();
         loop {
@@ -327,21 +321,21 @@ impl Parser<'_> {
             let operator = self.take().start;
             let right = self.power()?;
             first = Some(self.operand(operator, true, first)?);
-            rest.push((op, operator as u32, self.operand(operator, false, right)?));
+            rest.push((op, operator as u32, *self.operand(operator, false, right)?));
         }
         Ok(chain(first, rest))
     }
 
-    fn power(&mut self) -> Parsed<Option<Node>> {
+    fn power(&mut self) -> Parsed<Option<Tree>> {
         let left = self.unary()?;
         if self.at(T::Power) {
             let operator = self.take().start;
             let right = self.unary()?;
             let right = self.operand(operator, false, right)?;
-            let left = left.ok_or_else(|| ParseFailure::missing_operand(operator))?;
+            let left = left.ok_or_else(|| missing(operator))?;
             return Ok(chain(
                 Some(left),
-                vec![(Strict::Power, operator as u32, right)],
+                vec![(Strict::Power, operator as u32, *right)],
             ));
         }
         match left {
@@ -351,7 +345,7 @@ impl Parser<'_> {
                     Kind::Step {
                         by: if token.kind == T::Inc { 1 } else { -1 },
                         prefix: false,
-                        target: Box::new(target),
+                        target,
                     },
                     token.start,
                 )))
@@ -360,7 +354,7 @@ impl Parser<'_> {
         }
     }
 
-    fn unary(&mut self) -> Parsed<Option<Node>> {
+    fn unary(&mut self) -> Parsed<Option<Tree>> {
         let op = match self.peek().map(|token| token.kind) {
             Some(T::Not) => Unary::Not,
             Some(T::Plus) => Unary::Plus,
@@ -368,12 +362,12 @@ impl Parser<'_> {
             Some(T::Inc | T::Dec) => {
                 let token = self.take();
                 let target = self.deeper(Self::unary)?;
-                let target = target.ok_or_else(|| ParseFailure::missing_operand(token.end))?;
+                let target = target.ok_or_else(|| missing(token.end))?;
                 return Ok(Some(node(
                     Kind::Step {
                         by: if token.kind == T::Inc { 1 } else { -1 },
                         prefix: true,
-                        target: Box::new(target),
+                        target,
                     },
                     token.start,
                 )));
@@ -384,33 +378,27 @@ impl Parser<'_> {
         let operand = self
             .deeper(Self::unary)?
             .ok_or_else(|| self.out_of_input(operator))?;
-        Ok(Some(node(
-            Kind::Unary {
-                op,
-                operand: Box::new(operand),
-            },
-            operator,
-        )))
+        Ok(Some(node(Kind::Unary { op, operand }, operator)))
     }
 
-    fn primary(&mut self) -> Parsed<Option<Node>> {
+    fn primary(&mut self) -> Parsed<Option<Tree>> {
         let start = self.start()?;
         let mut steps = Vec::new();
         while let Some(step) = self.step()? {
-            steps.push(step);
+            steps.push(*step);
         }
         Ok(match start {
             None => None,
             Some(first) if steps.is_empty() => Some(first),
             Some(first) => {
                 let position = first.start as usize;
-                steps.insert(0, first);
+                steps.insert(0, *first);
                 Some(node(Kind::Compound(steps), position))
             }
         })
     }
 
-    fn step(&mut self) -> Parsed<Option<Node>> {
+    fn step(&mut self) -> Parsed<Option<Tree>> {
         let safe = match self.peek().map(|token| token.kind) {
             Some(T::Dot) => false,
             Some(T::SafeNavi) => true,
@@ -442,7 +430,7 @@ impl Parser<'_> {
         })
     }
 
-    fn start(&mut self) -> Parsed<Option<Node>> {
+    fn start(&mut self) -> Parsed<Option<Tree>> {
         if let Some(found) = self.literal()? {
             return Ok(Some(found));
         }
@@ -483,7 +471,7 @@ impl Parser<'_> {
         self.list_or_map()
     }
 
-    fn literal(&mut self) -> Parsed<Option<Node>> {
+    fn literal(&mut self) -> Parsed<Option<Tree>> {
         let Some(token) = self.peek() else {
             return Ok(None);
         };
@@ -508,7 +496,7 @@ impl Parser<'_> {
         Ok(Some(node(kind, start)))
     }
 
-    fn type_reference(&mut self) -> Parsed<Option<Node>> {
+    fn type_reference(&mut self) -> Parsed<Option<Tree>> {
         let Some(token) = self.peek() else {
             return Ok(None);
         };
@@ -574,7 +562,7 @@ impl Parser<'_> {
         })
     }
 
-    fn constructor(&mut self) -> Parsed<Option<Node>> {
+    fn constructor(&mut self) -> Parsed<Option<Tree>> {
         if !self.at_word("new") {
             return Ok(None);
         }
@@ -605,25 +593,24 @@ impl Parser<'_> {
             dimensions.push(if self.at(T::RSquare) {
                 None
             } else {
-                self.expression()?
+                self.expression()?.map(|tree| *tree)
             });
             self.expect(T::RSquare)?;
         }
         let items = match self.list_or_map()? {
             None => None,
-            Some(Node {
-                kind: Kind::List { items, .. },
-                ..
-            }) => Some(items),
-            Some(other) => {
-                return Err(ParseFailure {
-                    class: crate::error::CLASS_CAST,
-                    message: "an array initializer must be a list".into(),
-                    cause: None,
-                    position: other.start as usize,
-                    short: "an array initializer must be a list".into(),
-                });
-            }
+            Some(tree) => match tree.kind {
+                Kind::List { items, .. } => Some(items),
+                _ => {
+                    return Err(Box::new(ParseFailure {
+                        class: crate::error::CLASS_CAST,
+                        message: "an array initializer must be a list".into(),
+                        cause: None,
+                        position: tree.start as usize,
+                        short: "an array initializer must be a list".into(),
+                    }));
+                }
+            },
         };
         Ok(Some(node(
             Kind::NewArray {
@@ -644,7 +631,7 @@ impl Parser<'_> {
                 return Err(self.fail(open, 1051, "Unexpectedly ran out of arguments"));
             };
             if token.kind != T::RParen {
-                args.push(self.required()?);
+                args.push(*self.required()?);
             }
             match self.peek() {
                 None => return Err(self.fail(open, 1051, "Unexpectedly ran out of arguments")),
@@ -656,7 +643,7 @@ impl Parser<'_> {
         Ok(args)
     }
 
-    fn method_or_property(&mut self, safe: bool) -> Parsed<Option<Node>> {
+    fn method_or_property(&mut self, safe: bool) -> Parsed<Option<Tree>> {
         if !self.at_name() {
             return Ok(None);
         }
@@ -671,7 +658,7 @@ impl Parser<'_> {
         Ok(Some(node(kind, token.start)))
     }
 
-    fn function_or_variable(&mut self) -> Parsed<Option<Node>> {
+    fn function_or_variable(&mut self) -> Parsed<Option<Tree>> {
         if !self.at(T::Hash) {
             return Ok(None);
         }
@@ -688,7 +675,7 @@ impl Parser<'_> {
         Ok(Some(node(kind, start)))
     }
 
-    fn bean(&mut self) -> Parsed<Option<Node>> {
+    fn bean(&mut self) -> Parsed<Option<Tree>> {
         if !self.at(T::BeanRef) && !self.at(T::FactoryBeanRef) {
             return Ok(None);
         }
@@ -708,23 +695,17 @@ impl Parser<'_> {
         Ok(Some(node(Kind::Bean(name), start)))
     }
 
-    fn projection(&mut self, safe: bool) -> Parsed<Option<Node>> {
+    fn projection(&mut self, safe: bool) -> Parsed<Option<Tree>> {
         if !self.at(T::Project) {
             return Ok(None);
         }
         let start = self.take().start;
         let body = self.expression()?.ok_or_else(|| self.out_of_input(start))?;
         self.expect(T::RSquare)?;
-        Ok(Some(node(
-            Kind::Project {
-                body: Box::new(body),
-                safe,
-            },
-            start,
-        )))
+        Ok(Some(node(Kind::Project { body, safe }, start)))
     }
 
-    fn selection(&mut self, safe: bool) -> Parsed<Option<Node>> {
+    fn selection(&mut self, safe: bool) -> Parsed<Option<Tree>> {
         let which = match self.peek().map(|token| token.kind) {
             Some(T::Select) => Which::All,
             Some(T::SelectFirst) => Which::First,
@@ -733,32 +714,19 @@ impl Parser<'_> {
         };
         let start = self.take().start;
         let body = self.bracketed(start)?;
-        Ok(Some(node(
-            Kind::Select {
-                which,
-                body: Box::new(body),
-                safe,
-            },
-            start,
-        )))
+        Ok(Some(node(Kind::Select { which, body, safe }, start)))
     }
 
-    fn indexer(&mut self, safe: bool) -> Parsed<Option<Node>> {
+    fn indexer(&mut self, safe: bool) -> Parsed<Option<Tree>> {
         if !self.at(T::LSquare) {
             return Ok(None);
         }
         let start = self.take().start;
         let index = self.bracketed(start)?;
-        Ok(Some(node(
-            Kind::Index {
-                index: Box::new(index),
-                safe,
-            },
-            start,
-        )))
+        Ok(Some(node(Kind::Index { index, safe }, start)))
     }
 
-    fn bracketed(&mut self, start: usize) -> Parsed<Node> {
+    fn bracketed(&mut self, start: usize) -> Parsed<Tree> {
         let inner = self.expression()?.ok_or_else(|| {
             self.fail(
                 start,
@@ -770,7 +738,7 @@ impl Parser<'_> {
         Ok(inner)
     }
 
-    fn list_or_map(&mut self) -> Parsed<Option<Node>> {
+    fn list_or_map(&mut self) -> Parsed<Option<Tree>> {
         if !self.at(T::LCurly) {
             return Ok(None);
         }
@@ -784,21 +752,21 @@ impl Parser<'_> {
         }
         let position = self.position();
         let first = self.expression()?;
-        let missing = || ParseFailure::missing_operand(position);
+        let absent = || missing(position);
         if self.skip(T::RCurly) {
-            return Ok(Some(list(vec![first.ok_or_else(missing)?], start)));
+            return Ok(Some(list(vec![*first.ok_or_else(absent)?], start)));
         }
         if self.skip(T::Comma) {
-            let mut items = vec![first];
+            let mut items = vec![first.map(|tree| *tree)];
             loop {
-                items.push(self.expression()?);
+                items.push(self.expression()?.map(|tree| *tree));
                 if !self.skip(T::Comma) {
                     break;
                 }
             }
             self.expect(T::RCurly)?;
             let items: Option<Vec<Node>> = items.into_iter().collect();
-            return Ok(Some(list(items.ok_or_else(missing)?, start)));
+            return Ok(Some(list(items.ok_or_else(absent)?, start)));
         }
         if !self.skip(T::Colon) {
             return Err(self.out_of_input(start));
@@ -812,45 +780,36 @@ impl Parser<'_> {
         self.expect(T::RCurly)?;
         let entries: Option<Vec<(Node, Node)>> = entries
             .into_iter()
-            .map(|(key, value)| Some((key?, value?)))
+            .map(|(key, value)| Some((*key?, *value?)))
             .collect();
-        Ok(Some(map(entries.ok_or_else(missing)?, start)))
+        Ok(Some(map(entries.ok_or_else(absent)?, start)))
     }
 }
 
-fn join(mut items: Vec<Node>, last: Option<Node>, kind: fn(Vec<Node>) -> Kind) -> Option<Node> {
+fn join(mut items: Vec<Node>, last: Option<Tree>, kind: fn(Vec<Node>) -> Kind) -> Option<Tree> {
     if items.is_empty() {
         return last;
     }
-    items.extend(last);
-    let start = items[0].start;
-    Some(Node {
-        kind: kind(items),
-        start,
-    })
+    items.extend(last.map(|tree| *tree));
+    let start = items[0].start as usize;
+    Some(node(kind(items), start))
 }
 
-fn chain(first: Option<Node>, rest: Vec<(Strict, u32, Node)>) -> Option<Node> {
+fn chain(first: Option<Tree>, rest: Vec<(Strict, u32, Node)>) -> Option<Tree> {
     let first = first?;
     if rest.is_empty() {
         return Some(first);
     }
-    let start = rest[0].1;
-    Some(Node {
-        kind: Kind::Chain {
-            first: Box::new(first),
-            rest,
-        },
-        start,
-    })
+    let start = rest[0].1 as usize;
+    Some(node(Kind::Chain { first, rest }, start))
 }
 
-fn list(items: Vec<Node>, start: usize) -> Node {
+fn list(items: Vec<Node>, start: usize) -> Tree {
     let constant = items.iter().all(Node::is_constant_item);
     node(Kind::List { items, constant }, start)
 }
 
-fn map(entries: Vec<(Node, Node)>, start: usize) -> Node {
+fn map(entries: Vec<(Node, Node)>, start: usize) -> Tree {
     let constant = entries
         .iter()
         .all(|(key, value)| key.is_constant_entry(true) && value.is_constant_entry(false));
@@ -878,15 +837,23 @@ fn number_cause(text: &str, radix: u32) -> String {
 fn integer(text: &str, radix: u32, start: usize) -> Parsed<i32> {
     i32::from_str_radix(text, radix)
         .map_err(|_| ParseFailure::number(start, 1035, text, "an int", number_cause(text, radix)))
+        .map_err(Box::new)
 }
 
 fn long(text: &str, radix: u32, start: usize) -> Parsed<i64> {
     i64::from_str_radix(text, radix)
         .map_err(|_| ParseFailure::number(start, 1036, text, "a long", number_cause(text, radix)))
+        .map_err(Box::new)
 }
 
-fn bad_real(text: &str, start: usize) -> ParseFailure {
-    ParseFailure::number(start, 1040, text, "a double", number_cause(text, 10))
+fn bad_real(text: &str, start: usize) -> Box<ParseFailure> {
+    Box::new(ParseFailure::number(
+        start,
+        1040,
+        text,
+        "a double",
+        number_cause(text, 10),
+    ))
 }
 
 fn real(text: &str, start: usize) -> Parsed<f64> {

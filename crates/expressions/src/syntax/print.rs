@@ -219,7 +219,13 @@ fn logic(out: &mut String, items: &[Node], sign: &str) {
 fn compound(out: &mut String, steps: &[Node]) {
     for (index, step) in steps.iter().enumerate() {
         if index == 0 {
-            operand(out, step);
+            if matches!(step.kind, Kind::Compound(_)) {
+                out.push('(');
+                write(out, step);
+                out.push(')');
+            } else {
+                operand(out, step);
+            }
             continue;
         }
         let safe = match &step.kind {
@@ -254,4 +260,129 @@ fn map(out: &mut String, entries: &[(Node, Node)]) {
         operand(out, value);
     }
     out.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::parser::parse;
+    use proptest::prelude::*;
+
+    /// A tree without its places.
+    fn bare(node: &Node) -> String {
+        let shown = format!("{node:?}");
+        let mut out = String::with_capacity(shown.len());
+        let mut rest = shown.as_str();
+        while let Some(at) = rest.find("start: ") {
+            out.push_str(&rest[..at]);
+            rest = rest[at + 7..].trim_start_matches(|c: char| c.is_ascii_digit());
+        }
+        out.push_str(rest);
+        // Operators carry their place as a bare number.
+        out.split(", ")
+            .filter(|part| part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    #[test]
+    fn the_canonical_text() {
+        let table = [
+            ("1+2*3", "1 + (2 * 3)"),
+            ("a?.b['c'].?[x>1]![0]", ""),
+            ("a?.b['c'].?[x gt 1].![id]", "a?.b['c'].?[x > 1].![id]"),
+            ("not a and b or c", "((!a) && b) || c"),
+            ("x?:y?:z", "x ?: (y ?: z)"),
+            ("{a:1,'b c':{}}", "{a: 1, 'b c': {}}"),
+            ("new int[]{1,2}", "new int[]{1, 2}"),
+            (
+                "T(java.lang.Math).max(1,2.0)",
+                "T(java.lang.Math).max(1, 2.0d)",
+            ),
+            ("'it''s'", "'it''s'"),
+        ];
+        for (text, expected) in table {
+            match parse(text) {
+                Ok(node) => assert_eq!(print(&node), expected, "{text}"),
+                Err(_) => assert_eq!(expected, "", "{text}"),
+            }
+        }
+    }
+
+    fn source() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "1",
+            "2L",
+            "2.5",
+            "1e30",
+            "0x1F",
+            "1.5f",
+            "'a''b'",
+            "\"q\"",
+            "null",
+            "TRUE",
+            "name",
+            "#root",
+            "#v",
+            "{}",
+            "{:}",
+            "T(int[])",
+            "new Foo(1, 'x')",
+            "new int[2][]",
+            "@bean",
+            "f(1,)",
+            "#g(a)",
+            "?[a]",
+            "[0]",
+        ])
+        .prop_map(str::to_owned);
+        leaf.prop_recursive(4, 30, 3, |inner| {
+            let two = (inner.clone(), inner.clone());
+            prop_oneof![
+                (
+                    two.clone(),
+                    prop::sample::select(vec![
+                        " + ",
+                        "-",
+                        "*",
+                        " div ",
+                        "%",
+                        "^",
+                        "==",
+                        " ne ",
+                        "<",
+                        " and ",
+                        "||",
+                        "?:",
+                        "=",
+                        " matches ",
+                    ])
+                )
+                    .prop_map(|((a, b), op)| format!("({a}){op}({b})")),
+                two.clone()
+                    .prop_map(|(a, b)| format!("({a})?.m({b})[{a}].![{b}]")),
+                two.clone()
+                    .prop_map(|(a, b)| format!("({a}) ? ({b}) : ({a})")),
+                two.prop_map(|(a, b)| format!("{{({a}), {b}}}")),
+                inner.clone().prop_map(|a| format!("!-({a})")),
+                inner.prop_map(|a| format!("{{k: ({a}), 'l': 2}}")),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn printing_and_parsing_gives_the_same_tree(text in source()) {
+            if let Ok(first) = parse(&text) {
+                let printed = print(&first);
+                let second = parse(&printed);
+                prop_assert!(second.is_ok(), "{} -> {}: {:?}", text, printed, second);
+                let second = second.unwrap();
+                prop_assert_eq!(bare(&first), bare(&second), "{} -> {}", text, printed);
+                prop_assert_eq!(print(&second), printed);
+            }
+        }
+    }
 }

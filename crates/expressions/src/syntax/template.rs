@@ -45,6 +45,17 @@ impl Template {
         })
     }
 
+    /// Finds the first problem of a string and its place, as the string is written.
+    pub(crate) fn problem(source: &str) -> Option<ParseFailure> {
+        if let Err(failure) = split(source) {
+            return Some(failure);
+        }
+        // The rewriting can break what was well-formed; then the place is only near.
+        let mut failure = Self::parse(source).err()?;
+        failure.position = failure.position.min(source.chars().count());
+        Some(failure)
+    }
+
     /// True where the string is one expression and nothing else, so that its value keeps its type.
     #[must_use]
     pub fn is_single(&self) -> bool {

@@ -336,6 +336,11 @@ impl Lexer<'_> {
                 if matches!(self.chars[self.position], '+' | '-') {
                     self.position += 1;
                 }
+                if self.position >= self.chars.len() - 2 {
+                    // Spring reads past its buffer here, and says so.
+                    let length = self.chars.len() - 1;
+                    return Err(ParseFailure::past_end(length, start));
+                }
                 // The first character after the sign belongs to the number whatever it is; parsing it fails later.
                 if self.position < self.chars.len() - 2 {
                     self.position += 1;

@@ -6,7 +6,7 @@ use chrono::{Datelike, Timelike};
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
-use super::{Json, JsonMap, List, Map, Object, Value};
+use super::{Class, Json, JsonMap, List, Map, Object, Type, Value};
 use crate::root::Root;
 
 const MAX_DEPTH: usize = 120;
@@ -125,6 +125,20 @@ fn convert<'a>(
             .map(|item| convert(item, root, writer, depth + 1, left))
             .collect::<Result<Vec<_>, _>>()
             .map(Json::Array)?,
+        // Jackson writes these two as text.
+        Value::Array(array) if array.element == Type::of(Class::CharPrimitive) => {
+            let units: Vec<u16> = array
+                .items
+                .borrow()
+                .iter()
+                .map(|item| crate::java::convert::as_i64(item) as u16)
+                .collect();
+            Json::String(String::from_utf16_lossy(&units))
+        }
+        Value::Array(array) if array.element == Type::of(Class::BytePrimitive) => {
+            let bytes = crate::java::string::bytes(value);
+            Json::String(crate::functions::base64::encode(&bytes))
+        }
         Value::Array(array) => array
             .items
             .borrow()

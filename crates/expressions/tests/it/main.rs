@@ -1,4 +1,7 @@
 //! The expression language, from the outside.
 
+mod api;
+mod hostile;
+mod laws;
 mod vectors;
 mod world;
