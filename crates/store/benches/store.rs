@@ -3,6 +3,11 @@
 //! `cargo bench -p spindrift-store`. `STORE_BENCH_RUNS` sets how many runs are stored for the lists and the start
 //! (default 100,000). The directory is made where `TMPDIR` points, which should be on the disk that matters.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that fails should say so and stop"
+)]
+
 use std::fs::File;
 use std::io::Write as _;
 use std::time::{Duration, Instant};

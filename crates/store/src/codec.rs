@@ -25,7 +25,12 @@ pub(crate) enum Unreadable {
 
 /// The error that says which row is unreadable and why.
 pub(crate) fn corrupt(what: &str, key: &[u8], why: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt(format!("{what} at key {}: {why}", key.escape_ascii()))
+    StoreError::Corrupt(misfit(what, key, why))
+}
+
+/// Which row is not as it should be, and why.
+pub(crate) fn misfit(what: &str, key: &[u8], why: impl std::fmt::Display) -> String {
+    format!("{what} at key {}: {why}", key.escape_ascii())
 }
 
 /// A value in JSON.

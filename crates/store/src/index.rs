@@ -69,15 +69,6 @@ pub(crate) fn diff(
     }
 }
 
-/// All rows that an execution should have.
-pub(crate) fn rows(id: &ExecutionId, row: &IndexRow) -> Vec<(Key, IVec)> {
-    let mut ops = Vec::new();
-    diff(id, None, Some(row), &mut ops);
-    ops.into_iter()
-        .filter_map(|op| Some((op.key, op.value?)))
-        .collect()
-}
-
 fn place(row: &IndexRow) -> impl PartialEq + use<'_> {
     (
         row.kind,

@@ -44,6 +44,22 @@ pub(crate) const RUN: u8 = b'r';
 pub(crate) const TIMER: u8 = b't';
 pub(crate) const LIST: u8 = b'x';
 
+/// Every space there is.
+pub(crate) const SPACES: [u8; 12] = [
+    BUSY,
+    CHUNK,
+    RECORD,
+    JOURNAL,
+    CORRELATION,
+    META,
+    NAME,
+    PIPELINE,
+    QUEUE,
+    RUN,
+    TIMER,
+    LIST,
+];
+
 const END: [u8; 2] = [0, 1];
 const ZERO: [u8; 2] = [0, 0xff];
 
@@ -267,21 +283,28 @@ pub(crate) mod list {
         Some((name, successor(&key[..key.len() - rest.len()])))
     }
 
+    /// What a key of the list by application says: the application, the kind and the line.
+    pub(crate) fn read_in_application(key: &[u8]) -> Option<(String, ExecutionKind, Listed)> {
+        let (name, rest) = read_text(key.strip_prefix(&[LIST, b'b'])?)?;
+        let code = rest.first()?;
+        let kind = KINDS.into_iter().find(|kind| kind_code(*kind) == *code)?;
+        Some((name, kind, read(key, key.len() - rest.len())?))
+    }
+
     /// The keys of one execution in the lists.
     pub(crate) fn keys(id: &ExecutionId, row: &IndexRow) -> Vec<Key> {
         let mut scopes = vec![Scope::All, Scope::Application(row.application.clone())];
         scopes.extend(row.pipeline.clone().map(Scope::Pipeline));
         scopes
             .iter()
-            .map(|scope| {
-                let mut key = prefix(scope);
-                key.push(kind_code(row.kind));
-                key.push(status_code(row.status));
-                key.extend_from_slice(&time_bytes(row.build_time));
-                key.extend_from_slice(id.as_str().as_bytes());
-                key
-            })
+            .map(|scope| place_of(scope, id, row))
             .collect()
+    }
+
+    /// The key of an execution in the list of that scope.
+    pub(crate) fn place_of(scope: &Scope, id: &ExecutionId, row: &IndexRow) -> Key {
+        let prefix = prefix(scope);
+        place(&prefix, row.kind, row.status, row.build_time, id.as_str())
     }
 
     /// Whether it is the key of a list by application.

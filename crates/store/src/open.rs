@@ -17,7 +17,21 @@ use crate::options::StoreOptions;
 pub(crate) struct Opened {
     pub(crate) db: Db,
     /// Held as long as the store is open.
-    pub(crate) lock: File,
+    pub(crate) lock: Lock,
+}
+
+/// The right to use a directory.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would not be enough: a child process that is just being started has it open as well until it
+    /// runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the store could not be released");
+        }
+    }
 }
 
 /// Opens sled in `dir`, which is created when it does not exist.
@@ -49,7 +63,10 @@ pub(crate) fn open(dir: &Path, options: &StoreOptions) -> Result<Opened, OpenErr
     };
     format::check(&db, dir)?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
-    Ok(Opened { db, lock })
+    Ok(Opened {
+        db,
+        lock: Lock(lock),
+    })
 }
 
 /// How often, and how long apart, sled's own lock is tried. A store that has just been closed in this process may hold

@@ -1,6 +1,5 @@
 //! The store on sled.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +34,7 @@ pub struct SledStore {
     thread: Mutex<Option<JoinHandle<()>>>,
     dir: PathBuf,
     /// Released when the store is dropped, after the thread has ended.
-    _lock: File,
+    _lock: open::Lock,
 }
 
 impl SledStore {

@@ -44,10 +44,12 @@ fn stopped(result: &Result<(), StoreError>) -> &str {
     }
 }
 
+type Fault = fn(&Faults, u64);
+
 /// Each way to fail, at each of many moments, while rows move to the tree all the time.
 #[test]
 fn a_failing_disk_stops_the_store_and_loses_nothing() {
-    let ways: [(fn(&Faults, u64), &str); 3] = [
+    let ways: [(Fault, &str); 3] = [
         (Faults::fail_apply, "a write failed: injected write error"),
         (Faults::fail_sync, "a sync failed: injected sync error"),
         (Faults::panic_in_apply, "it panicked: injected panic"),
