@@ -17,7 +17,9 @@ pub use cron::{
     UnknownZone, due, fuzz, is_missed,
 };
 pub use events::git::{GitEvent, GitProvider, PullRequest, RefKind, RepositoryName};
-pub use events::registry::{ImageEvent, RegistryKind, same_registry};
+pub use events::registry::{
+    ImageEvent, PollOutcome, PollPolicy, RegistryKind, Seen, compare as compare_poll, same_registry,
+};
 pub use events::{
     BuildEvent, BuildResult, CdEvent, Delivery, DeliveryError, Detail, Event, FileRepositoryEvent,
     Headers, HelmEvent, Ignored, Interpreted, PubsubEvent, Recognised, interpret, recognise,

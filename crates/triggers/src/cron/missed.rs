@@ -123,7 +123,14 @@ mod tests {
             MissedRuns::All { within: hour },
         );
         // last dealt with, now, policy, what runs, from when on times are dropped
-        let table: [(Millis, Millis, MissedRuns, &[Millis], Option<Millis>); 11] = [
+        type Row = (
+            Millis,
+            Millis,
+            MissedRuns,
+            &'static [Millis],
+            Option<Millis>,
+        );
+        let table: [Row; 11] = [
             (10, 20, MissedRuns::Skip, &[20], None),
             (10, 20, once, &[20], None),
             (10, 20, all, &[20], None),

@@ -1,4 +1,5 @@
 //! What starts runs, seen from outside.
 
+mod conformance;
 mod cron_oracle;
 mod real_events;

@@ -12,10 +12,12 @@ mod harbor;
 mod image;
 mod kind;
 mod plain;
+mod poll;
 mod quay;
 
 pub use image::{ImageEvent, same_registry};
 pub use kind::RegistryKind;
+pub use poll::{PollOutcome, PollPolicy, Seen, compare};
 
 pub(crate) use gcr::read_message as read_gcr;
 pub(crate) use kind::recognise;
