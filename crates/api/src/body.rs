@@ -5,11 +5,14 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use spindrift_model::{Map, Pointer, Value, parse_json};
+use spindrift_model::{JsonLimits, Map, Pointer, Value, parse_json};
 
 use crate::limits::Limits;
 use crate::problem::{HttpProblem, wrong_shape};
 use crate::state::ApiState;
+
+/// A text up to that size, in bytes, is read in less than a millisecond.
+const SMALL: usize = 64 * 1024;
 
 /// A JSON body; `None` when there is none.
 pub(crate) struct JsonBody(pub(crate) Option<Value>);
@@ -22,7 +25,20 @@ impl FromRequest<ApiState> for JsonBody {
         if text.0.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(None));
         }
-        Ok(Self(Some(parse_json(&text.0, state.limits().json)?)))
+        parse(text.0, state.limits().json)
+            .await
+            .map(|value| Self(Some(value)))
+    }
+}
+
+/// Reads JSON; a large text away from the threads that serve connections.
+pub(crate) async fn parse(text: Bytes, limits: JsonLimits) -> Result<Value, HttpProblem> {
+    if text.len() <= SMALL {
+        return Ok(parse_json(&text, limits)?);
+    }
+    match tokio::task::spawn_blocking(move || parse_json(&text, limits)).await {
+        Ok(parsed) => Ok(parsed?),
+        Err(_) => Err(HttpProblem::internal()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat};
@@ -88,21 +88,37 @@ pub(crate) async fn observe(
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     let elapsed = started.elapsed();
-    span.in_scope(|| log(&response, problem.as_deref(), elapsed));
+    let changes = !method.is_safe();
+    span.in_scope(|| log(&response, problem.as_deref(), changes, elapsed));
     let status = response.status().as_u16().to_string();
-    counter!("spindrift_http_requests_total", "method" => method.as_str().to_owned(), "route" => route.clone(), "status" => status)
+    counter!("spindrift_http_requests_total", "method" => known(&method), "route" => route.clone(), "status" => status)
         .increment(1);
     histogram!("spindrift_http_answer_seconds", "route" => route).record(elapsed.as_secs_f64());
     response
 }
 
-fn log(response: &Response, problem: Option<&HttpProblem>, elapsed: Duration) {
+/// Anybody may make up methods; figures are kept for those that mean something.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// What changed something, or failed to, is worth a line; reading is not.
+fn log(response: &Response, problem: Option<&HttpProblem>, changes: bool, elapsed: Duration) {
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let message = problem.map_or("", |problem| problem.message.as_str());
     if response.status().is_server_error() {
         tracing::error!(status, milliseconds, message, "answered");
-    } else if problem.is_some() {
+    } else if changes || problem.is_some() {
         tracing::info!(status, milliseconds, message, "answered");
     } else {
         tracing::debug!(status, milliseconds, "answered");

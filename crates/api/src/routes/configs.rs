@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use spindrift_engine::PipelineRevision;
-use spindrift_model::{Map, PipelineId, Pointer, Value};
-use spindrift_runtime::{EngineError, SaveRequest, Saved};
+use spindrift_model::{Map, Pointer, Value};
+use spindrift_runtime::{SaveRequest, Saved};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::catalog::{self, Kind};
 use crate::body::{JsonBody, text};
 use crate::identity::Identity;
 use crate::path::{Segments, pipeline_id};
@@ -171,7 +171,7 @@ async fn update(
             format!("the path says pipeline {id}, the document says {own}"),
         ));
     }
-    known(&state, &id)?;
+    catalog::known(&state, &id)?;
     document.insert("id".to_owned(), id.as_str().into());
     let request = SaveRequest {
         document: Value::Object(document),
@@ -180,13 +180,6 @@ async fn update(
     };
     let saved = state.engine().save_pipeline(request).await?;
     Ok(Json(saved.revision.document))
-}
-
-fn known(state: &ApiState, id: &PipelineId) -> Result<PipelineRevision, HttpProblem> {
-    let found = state.engine().store().pipeline(id)?;
-    found.ok_or_else(|| {
-        EngineError::UnknownPipeline(format!("Pipeline configuration not found (id: {id})")).into()
-    })
 }
 
 /// Deletes a pipeline; its history and its executions stay.
@@ -208,15 +201,7 @@ pub(crate) async fn delete(
 /// The pipelines of all applications.
 #[utoipa::path(get, path = "/pipelineConfigs", tag = "pipelines", responses((status = 200, body = Vec<PipelineDocument>)))]
 async fn list_all(State(state): State<ApiState>) -> Result<Json<Vec<Map>>, HttpProblem> {
-    let pipelines = state
-        .read(|engine| Ok(engine.store().pipelines(None)?))
-        .await?;
-    Ok(Json(
-        pipelines
-            .into_iter()
-            .map(|pipeline| pipeline.document)
-            .collect(),
-    ))
+    catalog::all(&state, Kind::Pipeline).await.map(Json)
 }
 
 /// The pipelines of an application, in their order.
@@ -228,41 +213,8 @@ async fn list_of_application(
     Segments(application): Segments<String>,
     query: Query,
 ) -> Result<Json<Vec<Map>>, HttpProblem> {
-    let limit = query.page("pipelineLimit", usize::MAX)?;
-    let filter = query.text("pipelineNameFilter").map(str::to_owned);
-    let pipelines = state
-        .read(move |engine| Ok(engine.store().pipelines(Some(&application))?))
-        .await?;
-    let mut pipelines = in_order(pipelines);
-    for (index, pipeline) in pipelines.iter_mut().enumerate() {
-        pipeline.document.insert("index".to_owned(), index.into());
-    }
-    pipelines.retain(|pipeline| is_named_like(pipeline, filter.as_deref()));
-    pipelines.truncate(limit);
-    Ok(Json(
-        pipelines
-            .into_iter()
-            .map(|pipeline| pipeline.document)
-            .collect(),
-    ))
-}
-
-/// Whether the name of a pipeline contains that text, in any case.
-pub(crate) fn is_named_like(pipeline: &PipelineRevision, filter: Option<&str>) -> bool {
-    filter.is_none_or(|filter| {
-        let name = pipeline.name.to_lowercase();
-        name.contains(&filter.trim().to_lowercase())
-    })
-}
-
-/// By index, then by name; those without an index come last.
-fn in_order(mut pipelines: Vec<PipelineRevision>) -> Vec<PipelineRevision> {
-    let index = |pipeline: &PipelineRevision| match pipeline.document.get("index") {
-        Some(Value::Number(number)) => number.as_i64().unwrap_or(i64::MAX),
-        _ => i64::MAX,
-    };
-    pipelines.sort_by_cached_key(|pipeline| (index(pipeline), pipeline.name.to_lowercase()));
-    pipelines
+    let list = catalog::of_application(&state, Kind::Pipeline, application, &query);
+    list.await.map(Json)
 }
 
 /// A pipeline, as it was saved.
@@ -284,43 +236,5 @@ async fn reorder(
     identity: Identity,
     body: JsonBody,
 ) -> Result<(), HttpProblem> {
-    let body = body.object("a new order")?;
-    let application = text(&body, "application")?;
-    let Some(Value::Object(indices)) = body.get("idsToIndices") else {
-        return Err(wrong_shape(
-            Pointer::root().key("idsToIndices"),
-            "idsToIndices is an object of pipeline ids and their indices",
-        ));
-    };
-    // Nothing is saved before everything has been looked at.
-    let mut documents = Vec::new();
-    for (id, index) in indices {
-        let place = Pointer::root().key("idsToIndices").key(id);
-        if !index.is_u64() {
-            return Err(wrong_shape(place, "an index is a whole number from 0"));
-        }
-        let pipeline = known(&state, &pipeline_id(id)?)?;
-        if !pipeline
-            .application
-            .eq_ignore_ascii_case(application.trim())
-        {
-            let message = format!(
-                "pipeline {id} belongs to application {}",
-                pipeline.application
-            );
-            return Err(wrong_shape(place, message));
-        }
-        let mut document = pipeline.document;
-        document.insert("index".to_owned(), index.clone());
-        documents.push(Value::Object(document));
-    }
-    for document in documents {
-        let request = SaveRequest {
-            document,
-            by: identity.user().to_owned(),
-            stale_check: true,
-        };
-        state.engine().save_pipeline(request).await?;
-    }
-    Ok(())
+    catalog::reorder(&state, &identity, body).await
 }

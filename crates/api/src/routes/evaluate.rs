@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header;
 use serde::Serialize;
-use spindrift_model::{ExecutionId, Pointer, RefId, StageId, Value, parse_json};
+use spindrift_model::{ExecutionId, Pointer, RefId, StageId, Value};
 use spindrift_runtime::Previewed;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::body::{JsonBody, RawBody, text};
+use crate::body::{JsonBody, RawBody, parse, text};
 use crate::path::{Segments, execution_id, stage_id};
 use crate::problem::{HttpProblem, wrong_shape};
 use crate::query::{MAX_PAGE, Query};
@@ -129,7 +129,7 @@ impl FromRequest<ApiState> for Posted {
                 .map(Self)
                 .map_err(|_| HttpProblem::bad_request("the expression is not UTF-8"));
         }
-        match parse_json(&body, state.limits().json)? {
+        match parse(body, state.limits().json).await? {
             Value::String(expression) => Ok(Self(expression)),
             Value::Object(map) => Ok(Self(text(&map, "expression")?.to_owned())),
             _ => Err(wrong_shape(

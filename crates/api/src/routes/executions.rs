@@ -11,7 +11,7 @@ use spindrift_runtime::Engine;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::configs::is_named_like;
+use super::catalog::is_named_like;
 use super::{configs, starting};
 use crate::body::JsonBody;
 use crate::identity::Identity;

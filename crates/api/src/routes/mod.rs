@@ -2,6 +2,7 @@
 
 mod about;
 mod applications;
+mod catalog;
 mod configs;
 mod echo;
 mod evaluate;
@@ -12,6 +13,7 @@ mod history;
 mod search;
 mod stages;
 mod starting;
+mod strategies;
 mod tasks;
 
 use axum::Router;
@@ -42,6 +44,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .merge(search::routes())
         .merge(stages::routes())
         .merge(starting::routes())
+        .merge(strategies::routes())
         .merge(tasks::routes())
 }
 
@@ -52,7 +55,12 @@ pub fn router(state: ApiState) -> Router {
         routes = routes.merge(echo::routes());
     }
     let (router, _) = routes.split_for_parts();
-    router
+    surround(router, state)
+}
+
+/// Puts the layers around routes.
+fn surround(routes: Router<ApiState>, state: ApiState) -> Router {
+    routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), bound))
@@ -88,4 +96,58 @@ async fn wrong_method(method: Method, uri: axum::http::Uri) -> Response {
 fn shorten(path: &str) -> &str {
     // A path in a URI is ASCII.
     path.get(..200).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::routing::get;
+    use http_body_util::BodyExt;
+    use spindrift_engine::Registry;
+    use spindrift_runtime::{Engine, EngineOptions, SystemClock, SystemEntropy};
+    use spindrift_store::MemoryStore;
+    use tower::ServiceExt;
+
+    async fn answer(path: &str) -> (StatusCode, String) {
+        let engine = Engine::start(
+            Arc::new(MemoryStore::new()),
+            Registry::new(),
+            EngineOptions::default(),
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+        );
+        let state = ApiState::new(engine, crate::ApiOptions::default());
+        let broken = async || -> () { panic!("a bug") };
+        let routes = Router::new()
+            .route("/broken", get(broken))
+            .route("/silent", get(std::future::pending::<()>));
+        let request = Request::builder().uri(path).header("host", "localhost");
+        let request = request.body(Body::empty()).unwrap();
+        let response = surround(routes, state).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        (status, body["message"].as_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_bug_is_a_500_that_tells_the_caller_nothing_of_it() {
+        let (status, message) = answer("/broken").await;
+        assert_eq!(status, 500);
+        assert!(!message.contains("a bug"), "{message}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_begin_is_given_up() {
+        let (status, message) = answer("/silent").await;
+        assert_eq!(status, 503);
+        assert_eq!(
+            message,
+            "there was no answer within 30 s; what was asked for may still happen"
+        );
+    }
 }

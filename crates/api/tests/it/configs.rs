@@ -270,3 +270,62 @@ async fn a_bulk_save_saves_what_it_can() {
         400
     );
 }
+
+#[tokio::test]
+async fn strategies_are_pipelines_apart() {
+    let api = Api::new();
+    api.save(waiting("release")).await;
+    let saved = api
+        .call("POST", "/strategies", Some(pipeline("careful", "noop")))
+        .await;
+    assert_eq!(saved.status, 200);
+    let names = async |path: &str| {
+        let list = api.get(path).await.json();
+        let names = list.as_array().unwrap().iter();
+        names
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names("/applications/shop/pipelineConfigs").await,
+        ["release"]
+    );
+    assert_eq!(names("/pipelineConfigs").await, ["release"]);
+    assert_eq!(
+        names("/applications/shop/strategyConfigs").await,
+        ["careful"]
+    );
+    assert_eq!(names("/strategyConfigs").await, ["careful"]);
+    let found = api
+        .get("/applications/shop/strategyConfigs/careful")
+        .await
+        .json();
+    assert_eq!(found["strategy"], true);
+    for path in [
+        "/applications/shop/strategyConfigs/release",
+        "/applications/shop/strategyConfigs/x",
+    ] {
+        assert_eq!(api.get(path).await.status, 404, "{path}");
+    }
+    let order =
+        json!({"application": "shop", "idsToIndices": {saved.json()["id"].as_str().unwrap(): 4}});
+    assert_eq!(
+        api.call("POST", "/actions/strategies/reorder", Some(order))
+            .await
+            .line(),
+        "200"
+    );
+    assert_eq!(
+        api.call("DELETE", "/strategies/shop/release", None)
+            .await
+            .status,
+        404
+    );
+    assert_eq!(
+        api.call("DELETE", "/strategies/shop/careful", None)
+            .await
+            .line(),
+        "200"
+    );
+    assert_eq!(names("/strategyConfigs").await, [""; 0]);
+}

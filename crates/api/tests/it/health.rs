@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use spindrift_api::{ApiOptions, install_metrics};
+
 use crate::support::{Api, waiting};
 
 #[tokio::test]
@@ -35,6 +37,37 @@ async fn a_stopped_store_is_told_and_refuses_work() {
             "{}",
             answer.message()
         );
+    }
+}
+
+#[tokio::test]
+async fn the_figures_are_there_for_prometheus() {
+    let handle = install_metrics().unwrap();
+    assert!(install_metrics().is_err());
+    let api = Api::with(ApiOptions {
+        metrics: Some(handle),
+        ..ApiOptions::default()
+    });
+    api.save(waiting("release")).await;
+    api.start("release", json!({})).await;
+    api.call("BREW", "/version", None).await;
+    api.get("/nowhere/at/all").await;
+    let figures = api.get("/metrics").await;
+    assert_eq!(
+        figures.headers["content-type"],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let text = String::from_utf8(figures.body.to_vec()).unwrap();
+    for line in [
+        "spindrift_http_requests_total{method=\"POST\",route=\"/pipelines\",status=\"200\"}",
+        "spindrift_http_requests_total{method=\"other\",route=\"/version\",status=\"405\"} 1",
+        "spindrift_http_requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"}",
+        "spindrift_http_answer_seconds_bucket{route=\"/pipelines\",le=\"0.001\"}",
+        "spindrift_store_up 1",
+        "spindrift_decisions_total",
+        "spindrift_stage_transitions_total",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
     }
 }
 

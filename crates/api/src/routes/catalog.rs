@@ -1,0 +1,139 @@
+//! The pipelines and deployment strategies of the store, as lists. A strategy is a pipeline that says `strategy: true`.
+
+use spindrift_engine::PipelineRevision;
+use spindrift_model::{Map, PipelineId, Pointer, Value};
+use spindrift_runtime::{EngineError, SaveRequest};
+
+use crate::body::{JsonBody, text};
+use crate::identity::Identity;
+use crate::path::pipeline_id;
+use crate::problem::{HttpProblem, wrong_shape};
+use crate::query::Query;
+use crate::state::ApiState;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Pipeline,
+    Strategy,
+}
+
+impl Kind {
+    pub(crate) fn of(pipeline: &PipelineRevision) -> Self {
+        match pipeline.document.get("strategy") {
+            Some(Value::Bool(true)) => Self::Strategy,
+            _ => Self::Pipeline,
+        }
+    }
+}
+
+/// The documents of all applications.
+pub(crate) async fn all(state: &ApiState, kind: Kind) -> Result<Vec<Map>, HttpProblem> {
+    let pipelines = state
+        .read(|engine| Ok(engine.store().pipelines(None)?))
+        .await?;
+    Ok(documents(
+        pipelines
+            .into_iter()
+            .filter(|pipeline| Kind::of(pipeline) == kind),
+    ))
+}
+
+/// The documents of an application in their order, each with its place in it as `index`.
+pub(crate) async fn of_application(
+    state: &ApiState,
+    kind: Kind,
+    application: String,
+    query: &Query,
+) -> Result<Vec<Map>, HttpProblem> {
+    let limit = query.page("pipelineLimit", usize::MAX)?;
+    let filter = query.text("pipelineNameFilter");
+    let mut pipelines = state
+        .read(move |engine| Ok(engine.store().pipelines(Some(&application))?))
+        .await?;
+    pipelines.retain(|pipeline| Kind::of(pipeline) == kind);
+    let mut pipelines = in_order(pipelines);
+    for (index, pipeline) in pipelines.iter_mut().enumerate() {
+        pipeline.document.insert("index".to_owned(), index.into());
+    }
+    pipelines.retain(|pipeline| is_named_like(pipeline, filter));
+    Ok(documents(pipelines.into_iter().take(limit)))
+}
+
+fn documents(pipelines: impl Iterator<Item = PipelineRevision>) -> Vec<Map> {
+    pipelines.map(|pipeline| pipeline.document).collect()
+}
+
+/// Whether the name of a pipeline contains that text, in any case.
+pub(crate) fn is_named_like(pipeline: &PipelineRevision, filter: Option<&str>) -> bool {
+    filter.is_none_or(|filter| {
+        let name = pipeline.name.to_lowercase();
+        name.contains(&filter.trim().to_lowercase())
+    })
+}
+
+/// By index, then by name; those without an index come last.
+fn in_order(mut pipelines: Vec<PipelineRevision>) -> Vec<PipelineRevision> {
+    let index = |pipeline: &PipelineRevision| match pipeline.document.get("index") {
+        Some(Value::Number(number)) => number.as_i64().unwrap_or(i64::MAX),
+        _ => i64::MAX,
+    };
+    pipelines.sort_by_cached_key(|pipeline| (index(pipeline), pipeline.name.to_lowercase()));
+    pipelines
+}
+
+/// The newest revision of a pipeline. Errors: there is none.
+pub(crate) fn known(state: &ApiState, id: &PipelineId) -> Result<PipelineRevision, HttpProblem> {
+    let found = state.engine().store().pipeline(id)?;
+    found.ok_or_else(|| {
+        EngineError::UnknownPipeline(format!("Pipeline configuration not found (id: {id})")).into()
+    })
+}
+
+/// Gives pipelines the indices that the body says.
+pub(crate) async fn reorder(
+    state: &ApiState,
+    identity: &Identity,
+    body: JsonBody,
+) -> Result<(), HttpProblem> {
+    let body = body.object("a new order")?;
+    let application = text(&body, "application")?;
+    let Some(Value::Object(indices)) = body.get("idsToIndices") else {
+        return Err(wrong_shape(
+            Pointer::root().key("idsToIndices"),
+            "idsToIndices is an object of pipeline ids and their indices",
+        ));
+    };
+    // Nothing is saved before everything has been looked at.
+    let mut changed = Vec::new();
+    for (id, index) in indices {
+        let place = Pointer::root().key("idsToIndices").key(id);
+        if !index.is_u64() {
+            return Err(wrong_shape(place, "an index is a whole number from 0"));
+        }
+        let pipeline = known(state, &pipeline_id(id)?)?;
+        if !pipeline
+            .application
+            .eq_ignore_ascii_case(application.trim())
+        {
+            let message = format!(
+                "pipeline {id} belongs to application {}",
+                pipeline.application
+            );
+            return Err(wrong_shape(place, message));
+        }
+        let mut document = pipeline.document;
+        document.insert("index".to_owned(), index.clone());
+        changed.push(Value::Object(document));
+    }
+    for document in changed {
+        let request = SaveRequest {
+            document,
+            by: identity.user().to_owned(),
+            // Somebody may save it meanwhile; theirs must not be lost.
+            stale_check: true,
+        };
+        state.engine().save_pipeline(request).await?;
+    }
+    Ok(())
+}
