@@ -130,7 +130,7 @@ pub enum Fault {
         /// `message` of the Status object.
         message: String,
     },
-    /// The connection breaks before an answer.
+    /// Nothing is done, and the connection breaks before the first byte of the answer's content.
     Reset,
     /// The request is carried out, then the connection breaks in the middle of the answer.
     CutAnswer,

@@ -48,7 +48,7 @@ impl Default for SandboxOptions {
             crash_backoff: Duration::from_secs(10),
             load_balancer_delay: Duration::from_secs(1),
             volume_delay: Duration::from_millis(500),
-            watch_history: 1024,
+            watch_history: 512,
             bookmark_interval: Duration::from_secs(60),
             recorded_requests: 256,
             log_limit: 64 * 1024,

@@ -77,7 +77,8 @@ impl Sandbox {
         }
     }
 
-    /// A kubeconfig for the API served at an address.
+    /// A kubeconfig for the API served at an address. `kubectl` sends the token of [`SandboxOptions::token`] over TLS only, so with a token
+    /// it needs a TLS server in front; other clients send it always.
     #[must_use]
     pub fn kubeconfig(&self, address: SocketAddr) -> String {
         let user = match &self.cluster.options.token {
@@ -216,7 +217,8 @@ pub struct Controllers {
 }
 
 impl Controllers {
-    /// Stops the controllers and ends every watch and followed log; returns when the last reconcile is done.
+    /// Stops the controllers and ends every watch and followed log; returns when the last reconcile is done. This is for good: a sandbox that
+    /// is to go on is made anew and restored from a snapshot.
     pub async fn shutdown(mut self) {
         self.cluster.closing.cancel();
         if let Some(task) = self.task.take()

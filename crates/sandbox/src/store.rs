@@ -59,6 +59,9 @@ pub(crate) struct Page {
     pub items: Vec<Arc<Value>>,
 }
 
+/// Resources whose objects owners adopt by selector.
+const ADOPTABLE: &[&str] = &["pods", "replicasets.apps"];
+
 /// The state behind the lock.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -66,6 +69,8 @@ pub(crate) struct State {
     pub pages: VecDeque<Page>,
     tables: BTreeMap<Resource, Table>,
     dependents: HashMap<String, BTreeSet<ObjectKey>>,
+    /// Objects without an owner, of the kinds that owners adopt: a look for them must not cost a look at all.
+    orphans: BTreeSet<ObjectKey>,
     revision: u64,
     history: VecDeque<Arc<Change>>,
     history_limit: usize,
@@ -122,6 +127,20 @@ impl State {
             .collect()
     }
 
+    /// Objects of a resource and namespace that have no owner and may be adopted.
+    pub fn orphans(&self, resource: &Resource, namespace: &str) -> Vec<Arc<Value>> {
+        let start = ObjectKey {
+            resource: resource.clone(),
+            namespace: namespace.to_owned(),
+            name: String::new(),
+        };
+        let here = self
+            .orphans
+            .range(start..)
+            .take_while(|key| key.resource == *resource && key.namespace == namespace);
+        here.filter_map(|key| self.find(key).cloned()).collect()
+    }
+
     /// Stores an object under the next revision.
     pub fn put(&mut self, kind: &Kind, mut object: Value) -> Arc<Value> {
         self.revision += 1;
@@ -150,6 +169,11 @@ impl State {
         if let Some(previous) = &previous {
             self.unlink(&key, previous);
         }
+        if ADOPTABLE.contains(&&**resource)
+            && object.items(&["metadata", "ownerReferences"]).is_empty()
+        {
+            self.orphans.insert(key.clone());
+        }
         for owner in object.items(&["metadata", "ownerReferences"]) {
             self.dependents
                 .entry(owner.text(&["uid"]).to_owned())
@@ -160,6 +184,7 @@ impl State {
     }
 
     fn unlink(&mut self, key: &ObjectKey, object: &Value) {
+        self.orphans.remove(key);
         for owner in object.items(&["metadata", "ownerReferences"]) {
             let uid = owner.text(&["uid"]);
             if let Some(set) = self.dependents.get_mut(uid) {
@@ -255,6 +280,7 @@ impl State {
     pub fn clear(&mut self) {
         self.tables.clear();
         self.dependents.clear();
+        self.orphans.clear();
         self.kinds = Registry::default();
         self.compact();
     }
@@ -274,6 +300,7 @@ impl Store {
             pages: VecDeque::new(),
             tables: BTreeMap::new(),
             dependents: HashMap::new(),
+            orphans: BTreeSet::new(),
             // Revision 0 has a meaning of its own in lists and watches.
             revision: 1,
             history: VecDeque::new(),

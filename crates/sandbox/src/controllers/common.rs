@@ -13,6 +13,7 @@ use crate::json::Json;
 use crate::kinds::Kind;
 use crate::selector::LabelSelector;
 use crate::status::Status;
+use crate::store::State;
 
 /// The name of this program in events.
 pub(super) const COMPONENT: &str = "sandbox-controller-manager";
@@ -45,37 +46,43 @@ pub(super) fn claim(desk: &mut Desk<'_>, resource: &str, owner: &Value) -> Vec<A
     let Some(selector) = LabelSelector::from_value(owner.at(&["spec", "selector"])) else {
         return Vec::new();
     };
-    let all: Vec<_> = desk
-        .state
-        .list(resource, Some(owner.namespace()))
-        .cloned()
-        .collect();
     let mut claimed = Vec::new();
-    for object in all {
-        let matches = selector.matches(&object);
-        if is_controlled_by(&object, owner) {
-            if matches || object.is_deleting() {
-                claimed.push(object);
-            } else {
-                release(desk, &kind, &object, owner);
-            }
-        } else if matches
-            && controller_of(&object).is_none()
-            && !object.is_deleting()
-            && !owner.is_deleting()
-        {
-            let mut adopted = Value::clone(&object);
-            let references = adopted
-                .map_mut(&["metadata"])
-                .entry("ownerReferences")
-                .or_insert_with(|| json!([]));
-            if let Some(list) = references.as_array_mut() {
-                list.push(owner_reference(owner));
-            }
-            claimed.push(desk.state.put(&kind, adopted));
+    for object in controlled(desk.state, resource, owner) {
+        if selector.matches(&object) || object.is_deleting() {
+            claimed.push(object);
+        } else {
+            release(desk, &kind, &object, owner);
         }
     }
+    if owner.is_deleting() {
+        return claimed;
+    }
+    let orphans = desk.state.orphans(&kind.resource, owner.namespace());
+    for object in orphans
+        .into_iter()
+        .filter(|object| selector.matches(object) && !object.is_deleting())
+    {
+        let mut adopted = Value::clone(&object);
+        adopted.put(
+            &["metadata", "ownerReferences"],
+            json!([owner_reference(owner)]),
+        );
+        claimed.push(desk.state.put(&kind, adopted));
+    }
     claimed
+}
+
+/// Objects of a resource that an owner controls, by name.
+pub(super) fn controlled(state: &State, resource: &str, owner: &Value) -> Vec<Arc<Value>> {
+    let keys = state.dependents(owner.uid());
+    let objects = keys
+        .iter()
+        .filter(|key| &*key.resource == resource)
+        .filter_map(|key| state.find(key));
+    objects
+        .filter(|object| is_controlled_by(object, owner))
+        .cloned()
+        .collect()
 }
 
 fn release(desk: &mut Desk<'_>, kind: &Kind, object: &Value, owner: &Value) {

@@ -16,12 +16,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, cron: &Value) -> Option<Duration> {
     if cron.is_deleting() {
         return None;
     }
-    let jobs: Vec<_> = desk
-        .state
-        .list("jobs.batch", Some(cron.namespace()))
-        .filter(|job| common::is_controlled_by(job, cron))
-        .cloned()
-        .collect();
+    let jobs: Vec<_> = common::controlled(desk.state, "jobs.batch", cron);
     trim(desk, cron, &jobs);
     let schedule = Schedule::parse(cron.text(&["spec", "schedule"])).ok()?;
     let now = desk.cluster.clock.now();

@@ -42,11 +42,7 @@ fn suits(set: &Value, node: &Value) -> bool {
 }
 
 fn pods(desk: &Desk<'_>, set: &Value) -> Vec<Arc<Value>> {
-    desk.state
-        .list("pods", Some(set.namespace()))
-        .filter(|pod| common::is_controlled_by(pod, set))
-        .cloned()
-        .collect()
+    common::controlled(desk.state, "pods", set)
 }
 
 /// Pods for nodes without one, and none for nodes that are not wanted; returns whether one was refused.

@@ -74,12 +74,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, job: &Value) -> Option<Duration> {
         return complete(desk, job, &pods, status, &counts, &now);
     }
     let refused = grow(desk, job, &pods, &counts);
-    let pods: Vec<_> = desk
-        .state
-        .list("pods", Some(job.namespace()))
-        .filter(|pod| common::is_controlled_by(pod, job))
-        .cloned()
-        .collect();
+    let pods: Vec<_> = common::controlled(desk.state, "pods", job);
     write(desk, job, status, &Counts::of(job, &pods));
     sooner(left, refused.then_some(RETRY))
 }

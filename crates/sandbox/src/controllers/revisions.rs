@@ -64,12 +64,7 @@ pub(super) fn current(desk: &mut Desk<'_>, owner: &Value) -> Option<(Arc<Value>,
 }
 
 fn owned(desk: &Desk<'_>, owner: &Value) -> Vec<Arc<Value>> {
-    let mut all: Vec<_> = desk
-        .state
-        .list("controllerrevisions.apps", Some(owner.namespace()))
-        .filter(|revision| common::is_controlled_by(revision, owner))
-        .cloned()
-        .collect();
+    let mut all: Vec<_> = common::controlled(desk.state, "controllerrevisions.apps", owner);
     all.sort_by_key(|revision| revision.int(&["revision"]));
     all
 }

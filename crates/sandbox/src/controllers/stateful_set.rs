@@ -26,12 +26,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, set: &Value) -> Option<Duration> {
     let refused = move_on(desk, set, &pods, &current, &update);
     let seconds = set.int(&["spec", "minReadySeconds"]).unwrap_or(0);
     let now = desk.cluster.clock.now();
-    let pods: Vec<_> = desk
-        .state
-        .list("pods", Some(set.namespace()))
-        .filter(|pod| common::is_controlled_by(pod, set))
-        .cloned()
-        .collect();
+    let pods: Vec<_> = common::controlled(desk.state, "pods", set);
     write_status(desk, set, &pods, &current, &update);
     let mut in_use: Vec<&str> = vec![current.name(), update.name()];
     in_use.extend(pods.iter().filter_map(|pod| pod.label(HASH)));

@@ -236,12 +236,11 @@ pub(super) fn recreate(desk: &mut Desk<'_>, view: &mut View) {
 }
 
 fn old_pods_remain(desk: &Desk<'_>, view: &View) -> bool {
-    let pods = desk.state.list("pods", Some(view.deployment.namespace()));
-    pods.filter(|pod| !common::is_finished(pod)).any(|pod| {
-        view.old
-            .iter()
-            .any(|set| common::is_controlled_by(pod, set))
-    })
+    let mut pods = view
+        .old
+        .iter()
+        .flat_map(|set| common::controlled(desk.state, "pods", set));
+    pods.any(|pod| !common::is_finished(&pod))
 }
 
 /// The rollout is done: every pod is of the new template and available, and none is left of the old.
