@@ -90,22 +90,25 @@ impl Step<'_, '_, '_> {
         if self.is_over() {
             return;
         }
-        if self.run.has_halted() && self.is_cut_off(serial) {
-            self.push(Work::CompleteExecution);
+        let Some(stage) = self.stage(serial) else {
+            return;
+        };
+        // Before anything that looks at all it requires: a join is told of each of its branches.
+        if stage.status != Status::NotStarted {
+            if stage.status.is_complete() && !stage.is_synthetic() {
+                // It ran on while a stage before it was restarted: this branch ends here.
+                self.push(Work::CompleteExecution);
+            }
             return;
         }
-        if !self.run.upstream(serial).all(lets_next_start) {
+        if self.run.has_halted() && self.is_cut_off(serial) {
+            self.push(Work::CompleteExecution);
             return;
         }
         let Some(stage) = self.stage(serial) else {
             return;
         };
-        if stage.status.is_complete() && !stage.is_synthetic() {
-            // It ran on while a stage before it was restarted: this branch ends here.
-            self.push(Work::CompleteExecution);
-            return;
-        }
-        if stage.status != Status::NotStarted || !self.parent_lets_start(stage) {
+        if !self.parent_lets_start(stage) || !self.run.upstream(serial).all(lets_next_start) {
             return;
         }
         let expired = stage

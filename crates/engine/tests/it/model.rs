@@ -484,11 +484,11 @@ impl Model {
         let stage = &self.stages[at];
         let parent_allows = stage.parent.is_none_or(|parent| {
             let parent = &self.stages[parent];
-            let point = match (parent.point, stage.side) {
-                (Point::Working, Some(Side::Before)) => true,
-                (Point::After | Point::Failing(_), Some(Side::After)) => true,
-                _ => false,
-            };
+            let point = matches!(
+                (parent.point, stage.side),
+                (Point::Working, Some(Side::Before))
+                    | (Point::After | Point::Failing(_), Some(Side::After))
+            );
             point && is_active(parent.status)
         });
         parent_allows && stage.requires.iter().all(|before| self.lets_next(*before))
@@ -765,7 +765,9 @@ impl Model {
         }
         if top {
             let behind = self.behind(at);
-            let stuck = behind.iter().any(|next| self.cut_off(*next));
+            let stuck = behind
+                .iter()
+                .any(|next| self.stages[*next].status == Status::NotStarted && self.cut_off(*next));
             let ended = behind
                 .iter()
                 .any(|next| is_complete(self.stages[*next].status));

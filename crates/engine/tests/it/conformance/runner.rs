@@ -325,10 +325,7 @@ impl Player {
 
     fn check_world(&self, expect: &Expect, when: &str) {
         if let Some(expected) = &expect.wakes {
-            let found = match self.world.next_wake() {
-                Some(at) => Some(at - START),
-                None => None,
-            };
+            let found = self.world.next_wake().map(|at| at - START);
             let expected = (expected.0 != "never").then(|| duration(&expected.0));
             assert_eq!(found, expected, "the next wake-up {when}");
         }
