@@ -62,7 +62,7 @@ impl Journal {
             let mut piece = Vec::with_capacity(NUMBER + bytes.len());
             piece.extend_from_slice(&self.next.to_be_bytes());
             piece.extend_from_slice(bytes);
-            batch.insert(key::journal(slot), piece);
+            batch.insert(&key::journal(slot)[..], piece);
             self.used.push_back(slot);
             self.next += 1;
         }
@@ -89,7 +89,7 @@ impl Journal {
         let end = self.slots;
         self.slots = keep.max(end.saturating_sub(count));
         for slot in self.slots..end {
-            batch.remove(key::journal(slot));
+            batch.remove(&key::journal(slot)[..]);
         }
         self.free = (0..self.slots).collect();
         true
@@ -98,7 +98,7 @@ impl Journal {
     /// Tells the disk with which piece the journal begins; answers whether it does not know yet.
     pub(crate) fn write_first(&mut self, batch: &mut Batch) -> bool {
         if self.has_moved_on {
-            batch.insert(key::journal_first(), &self.first().to_be_bytes());
+            batch.insert(&key::journal_first()[..], &self.first().to_be_bytes());
         }
         std::mem::take(&mut self.has_moved_on)
     }
@@ -194,7 +194,7 @@ fn run_length(run: &[u8]) -> Option<usize> {
 fn read_run(run: &[u8], rows: &mut Rows) -> Option<()> {
     let mut rest = run.get(4..)?;
     while !rest.is_empty() {
-        let key: Key = take(&mut rest)?.to_vec();
+        let key: Key = Key::from_slice(take(&mut rest)?);
         let (form, behind) = rest.split_first()?;
         rest = behind;
         match *form {
@@ -266,6 +266,7 @@ mod tests {
             for (rows, then) in batches {
                 let mut pending = Rows::default();
                 for (key, length) in rows {
+                    let key = Key::from_vec(key);
                     let value = length.map(|length| IVec::from(vec![7; length]));
                     match value.clone() {
                         Some(value) => pending.put(key.clone(), value, false),
@@ -308,7 +309,7 @@ mod tests {
     fn a_damaged_journal_is_refused() {
         let (db, table) = table();
         let mut rows = Rows::default();
-        rows.put(b"a".to_vec(), IVec::from(vec![1; 3 * PIECE]), false);
+        rows.put(Key::from_slice(b"a"), IVec::from(vec![1; 3 * PIECE]), false);
         let (mut journal, _) = replay(&table).unwrap();
         let mut batch = Batch::default();
         journal.append(&mut batch, &rows);

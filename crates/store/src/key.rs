@@ -25,11 +25,13 @@
 //! | `xb` application, kind, status, time, execution | the application as written, where that differs |
 //! | `xc` pipeline, kind, status, time, execution | – |
 
+use smallvec::{SmallVec, smallvec};
 use spindrift_engine::{IndexRow, Listed, Scope};
 use spindrift_model::{ExecutionId, ExecutionKind, Millis, PipelineId, Serial, Status};
 
-/// A key.
-pub(crate) type Key = Vec<u8>;
+/// A key. Those of runs, timers and marks are at most that long, and then stand in the nodes of a layer's map themselves: comparing them
+/// does not wait for memory, and making them does not ask for any.
+pub(crate) type Key = SmallVec<[u8; 40]>;
 
 pub(crate) const BUSY: u8 = b'b';
 pub(crate) const CHUNK: u8 = b'c';
@@ -65,7 +67,7 @@ const ZERO: [u8; 2] = [0, 0xff];
 
 /// Where the row of the version of the layout is.
 pub(crate) fn format() -> Key {
-    b"mformat".to_vec()
+    Key::from_slice(b"mformat")
 }
 
 /// A range of keys: from the first, up to but not including the second.
@@ -79,7 +81,7 @@ impl Span {
     /// Every key that begins with `prefix`.
     pub(crate) fn prefix(prefix: &[u8]) -> Self {
         Self {
-            from: prefix.to_vec(),
+            from: Key::from_slice(prefix),
             to: successor(prefix),
         }
     }
@@ -91,13 +93,19 @@ impl Span {
 
 /// The least key above every key that begins with `prefix`. No prefix of ours is empty or all `FF`.
 pub(crate) fn successor(prefix: &[u8]) -> Key {
-    let mut key = prefix.to_vec();
+    let mut key = Key::from_slice(prefix);
     while let Some(last) = key.pop() {
         if last < u8::MAX {
             key.push(last + 1);
             break;
         }
     }
+    key
+}
+
+/// The first key behind a key.
+pub(crate) fn behind(mut key: Key) -> Key {
+    key.push(0);
     key
 }
 
@@ -195,7 +203,7 @@ pub(crate) mod run {
 
     /// What the keys of all rows of the execution begin with.
     pub(crate) fn prefix(id: &ExecutionId) -> Key {
-        let mut key = Vec::with_capacity(id.as_str().len() + 12);
+        let mut key = Key::with_capacity(id.as_str().len() + 12);
         key.push(RUN);
         push_text(&mut key, id.as_str());
         key
@@ -256,7 +264,7 @@ pub(crate) mod list {
 
     /// What the keys of a list begin with.
     pub(crate) fn prefix(scope: &Scope) -> Key {
-        let mut key = Vec::with_capacity(96);
+        let mut key = Key::with_capacity(96);
         key.push(LIST);
         match scope {
             Scope::All => key.push(b'a'),
@@ -320,7 +328,7 @@ pub(crate) mod list {
         at: Millis,
         id: &str,
     ) -> Key {
-        let mut key = prefix.to_vec();
+        let mut key = Key::from_slice(prefix);
         key.push(kind_code(kind));
         key.push(status_code(status));
         key.extend_from_slice(&time_bytes(at));
@@ -347,7 +355,7 @@ pub(crate) mod mark {
     use super::*;
 
     pub(crate) fn busy(id: &ExecutionId) -> Key {
-        let mut key = vec![BUSY];
+        let mut key = smallvec![BUSY];
         key.extend_from_slice(id.as_str().as_bytes());
         key
     }
@@ -357,7 +365,7 @@ pub(crate) mod mark {
     }
 
     pub(crate) fn timer(at: Millis, id: &ExecutionId) -> Key {
-        let mut key = vec![TIMER];
+        let mut key = smallvec![TIMER];
         key.extend_from_slice(&time_bytes(at));
         key.extend_from_slice(id.as_str().as_bytes());
         key
@@ -365,10 +373,10 @@ pub(crate) mod mark {
 
     /// All timers up to `now`.
     pub(crate) fn timers_until(now: Millis) -> Span {
-        let mut last = vec![TIMER];
+        let mut last: Key = smallvec![TIMER];
         last.extend_from_slice(&time_bytes(now));
         Span {
-            from: vec![TIMER],
+            from: smallvec![TIMER],
             to: successor(&last),
         }
     }
@@ -380,7 +388,7 @@ pub(crate) mod mark {
 
     /// What the keys of the queue of a pipeline begin with.
     pub(crate) fn queue(pipeline: &PipelineId) -> Key {
-        let mut key = vec![QUEUE];
+        let mut key = smallvec![QUEUE];
         push_text(&mut key, pipeline.as_str());
         key
     }
@@ -401,7 +409,7 @@ pub(crate) mod mark {
 
     /// What the keys of a correlation begin with.
     pub(crate) fn correlation(correlation: &str) -> Key {
-        let mut key = vec![CORRELATION];
+        let mut key = smallvec![CORRELATION];
         push_text(&mut key, correlation);
         key
     }
@@ -423,7 +431,7 @@ pub(crate) mod pipeline {
     use super::*;
 
     fn prefix(id: &PipelineId) -> Key {
-        let mut key = vec![PIPELINE];
+        let mut key = smallvec![PIPELINE];
         push_text(&mut key, id.as_str());
         key
     }
@@ -480,7 +488,7 @@ pub(crate) mod pipeline {
 
     /// The names of all pipelines of an application, or of all.
     pub(crate) fn names_of(application: Option<&str>) -> Key {
-        let mut key = vec![NAME];
+        let mut key = smallvec![NAME];
         if let Some(application) = application {
             push_text(&mut key, &folded(application));
         }
@@ -507,7 +515,7 @@ pub(crate) mod record {
 
     /// What the keys of the records of a space begin with.
     pub(crate) fn prefix(space: &str, prefix: &str) -> Key {
-        let mut key = vec![RECORD];
+        let mut key = smallvec![RECORD];
         push_text(&mut key, space);
         key.extend_from_slice(prefix.as_bytes());
         key
@@ -522,14 +530,14 @@ pub(crate) mod record {
 
 /// A slot for a piece of the journal.
 pub(crate) fn journal(slot: u64) -> Key {
-    let mut key = vec![JOURNAL];
+    let mut key = smallvec![JOURNAL];
     key.extend_from_slice(&slot.to_be_bytes());
     key
 }
 
 /// Where the row is that says with which piece the journal begins.
 pub(crate) fn journal_first() -> Key {
-    b"mjournal".to_vec()
+    Key::from_slice(b"mjournal")
 }
 
 /// The number of a slot of the journal.
@@ -540,7 +548,7 @@ pub(crate) fn read_journal(key: &[u8]) -> Option<u64> {
 
 /// A further piece of the value of `key`.
 pub(crate) fn chunk(key: &[u8], number: u32) -> Key {
-    let mut chunk = Vec::with_capacity(key.len() + 5);
+    let mut chunk = Key::with_capacity(key.len() + 5);
     chunk.push(CHUNK);
     chunk.extend_from_slice(key);
     chunk.extend_from_slice(&number.to_be_bytes());
@@ -570,7 +578,7 @@ mod tests {
     fn the_key_behind_a_prefix_is_above_all_that_begin_with_it() {
         let table: [(&[u8], &[u8]); 3] = [(b"a", b"b"), (b"a\xff", b"b"), (b"ab\x01", b"ab\x02")];
         for (prefix, expected) in table {
-            assert_eq!(successor(prefix), expected);
+            assert_eq!(&successor(prefix)[..], expected);
         }
     }
 
@@ -578,7 +586,7 @@ mod tests {
         #[test]
         fn texts_in_keys_read_back_and_keep_their_order(a in "[\\x00\\x01a-c]{0,5}", b in "[\\x00\\x01a-c]{0,5}", tail in any::<Vec<u8>>()) {
             let encode = |text: &str| {
-                let mut key = Vec::new();
+                let mut key = Key::new();
                 push_text(&mut key, text);
                 key
             };

@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn what_came_and_went_leaves_nothing_behind() {
         let mut rows = Rows::default();
-        rows.put(b"a".to_vec(), value("1"), true);
-        rows.put(b"a".to_vec(), value("2"), false);
-        rows.remove(b"a".to_vec());
+        rows.put(Key::from_slice(b"a"), value("1"), true);
+        rows.put(Key::from_slice(b"a"), value("2"), false);
+        rows.remove(Key::from_slice(b"a"));
         assert!(rows.is_empty());
         assert_eq!(rows.bytes(), 0);
     }
@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn what_is_below_stays_hidden() {
         let mut rows = Rows::default();
-        rows.remove(b"a".to_vec());
-        rows.put(b"a".to_vec(), value("1"), true);
-        rows.remove(b"a".to_vec());
+        rows.remove(Key::from_slice(b"a"));
+        rows.put(Key::from_slice(b"a"), value("1"), true);
+        rows.remove(Key::from_slice(b"a"));
         assert_eq!(rows.get(b"a"), Some(&Entry::Gone));
     }
 
@@ -216,11 +216,11 @@ mod tests {
         /// Layers above a tree must answer as one map would, however the layers are cut.
         #[test]
         fn layers_answer_like_one_map(steps in proptest::collection::vec((0u8..6, 0u8..5), 0..80)) {
-            let mut model: BTreeMap<Vec<u8>, IVec> = BTreeMap::new();
-            let mut tree: BTreeMap<Vec<u8>, IVec> = BTreeMap::new();
+            let mut model: BTreeMap<Key, IVec> = BTreeMap::new();
+            let mut tree: BTreeMap<Key, IVec> = BTreeMap::new();
             let (mut active, mut pending) = (Rows::default(), Rows::default());
             for (number, (key, action)) in steps.into_iter().enumerate() {
-                let key = vec![key];
+                let key = Key::from_slice(&[key]);
                 match action {
                     0 | 1 => {
                         let absent = !model.contains_key(&key);

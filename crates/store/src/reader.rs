@@ -10,7 +10,7 @@ use spindrift_model::{ExecutionId, ExecutionKind, Millis, PipelineId, Status};
 
 use crate::codec::{self, corrupt};
 use crate::committer::{Condition, panic_text};
-use crate::key::{self, KINDS, Key, Span, list, mark, pipeline, record, successor};
+use crate::key::{self, KINDS, Span, behind, list, mark, pipeline, record, successor};
 use crate::staging::Head;
 use crate::view::{Order, Row, View};
 
@@ -282,12 +282,6 @@ pub(crate) fn read<T: DeserializeOwned>(
     value: &IVec,
 ) -> Result<T, StoreError> {
     codec::decode(value).map_err(|error| corrupt(what, key, error))
-}
-
-/// The first key behind a key.
-fn behind(mut key: Key) -> Key {
-    key.push(0);
-    key
 }
 
 /// The part of a list of one kind and status that is asked for.

@@ -87,7 +87,7 @@ impl Table {
             let stored = self.tree.get(key).map_err(|error| failed(&error))?;
             let before = stored.as_deref().and_then(pieces).unwrap_or(0);
             for number in kept..before {
-                batch.remove(key::chunk(key, number));
+                batch.remove(&key::chunk(key, number)[..]);
             }
         }
         if value.is_none() {
@@ -118,7 +118,7 @@ fn append(batch: &mut Batch, key: &[u8], value: &IVec) -> u32 {
     let (first, rest) = value.split_at(PIECE - 5);
     let mut count = 0;
     for piece in rest.chunks(PIECE) {
-        batch.insert(key::chunk(key, count), piece);
+        batch.insert(&key::chunk(key, count)[..], piece);
         count += 1;
     }
     let mut stored = Vec::with_capacity(PIECE);

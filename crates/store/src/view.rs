@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sled::IVec;
 use spindrift_engine::StoreError;
 
-use crate::key::{Key, Span};
+use crate::key::{Key, Span, behind};
 use crate::layer::{Entry, Layer, Rows};
 use crate::table::Table;
 
@@ -283,7 +283,7 @@ impl<'r> Merge<'r> {
             Order::Forward => keys.min(),
             Order::Backward => keys.max(),
         };
-        Ok(next.map(<[u8]>::to_vec))
+        Ok(next.map(Key::from_slice))
     }
 }
 
@@ -305,7 +305,7 @@ impl Iterator for Pages<'_> {
             match self.view.span(&self.rest, PAGE, Order::Forward) {
                 Ok(page) => {
                     self.rest.from = match page.last() {
-                        Some((key, _)) if page.len() == PAGE => [&key[..], &[0]].concat(),
+                        Some((key, _)) if page.len() == PAGE => behind(key.clone()),
                         _ => self.rest.to.clone(),
                     };
                     self.page = page.into_iter();
