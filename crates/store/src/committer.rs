@@ -294,7 +294,7 @@ impl Committer {
             self.journal.append(&mut batch, &rows);
             self.apply(batch)?;
             self.sync()?;
-            self.view.layers.stack().active.write().absorb(rows);
+            self.view.layers.add(rows);
         }
         self.condition.commits.fetch_add(count, Ordering::Relaxed);
         Ok(results)

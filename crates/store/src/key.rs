@@ -371,14 +371,11 @@ pub(crate) mod mark {
         key
     }
 
-    /// All timers up to `now`.
-    pub(crate) fn timers_until(now: Millis) -> Span {
+    /// The first key behind all timers up to `now`.
+    pub(crate) fn behind_timers(now: Millis) -> Key {
         let mut last: Key = smallvec![TIMER];
         last.extend_from_slice(&time_bytes(now));
-        Span {
-            from: smallvec![TIMER],
-            to: successor(&last),
-        }
+        successor(&last)
     }
 
     pub(crate) fn read_timer(key: &[u8]) -> Option<(Millis, ExecutionId)> {

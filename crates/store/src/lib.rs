@@ -9,6 +9,7 @@ mod disk;
 mod error;
 mod export;
 mod faults;
+mod floor;
 mod format;
 mod import;
 mod index;

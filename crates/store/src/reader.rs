@@ -10,7 +10,7 @@ use spindrift_model::{ExecutionId, ExecutionKind, Millis, PipelineId, Status};
 
 use crate::codec::{self, corrupt};
 use crate::committer::{Condition, panic_text};
-use crate::key::{self, KINDS, Span, behind, list, mark, pipeline, record, successor};
+use crate::key::{self, KINDS, Key, Span, behind, list, mark, pipeline, record, successor};
 use crate::staging::Head;
 use crate::view::{Order, Row, View};
 
@@ -96,12 +96,31 @@ impl Reader {
         now: Millis,
         limit: usize,
     ) -> Result<Vec<(Millis, ExecutionId)>, StoreError> {
-        self.read_keys(&mark::timers_until(now), limit, mark::read_timer)
+        self.timers(mark::behind_timers(now), limit)
     }
 
     pub(crate) fn next_due(&self) -> Result<Option<Millis>, StoreError> {
-        let first = self.read_keys(&Span::prefix(&[key::TIMER]), 1, mark::read_timer)?;
+        let first = self.timers(Span::prefix(&[key::TIMER]).to, 1)?;
         Ok(first.first().map(|(at, _)| *at))
+    }
+
+    fn timers(&self, to: Key, limit: usize) -> Result<Vec<(Millis, ExecutionId)>, StoreError> {
+        self.view.layers.timers.seek(|floor| {
+            let mut span = Span::prefix(&[key::TIMER]);
+            span.from = span.from.max(floor.clone());
+            span.to = to;
+            // One at least, to know where they begin.
+            let rows = self.view.span(&span, limit.max(1), Order::Forward)?;
+            let first = rows
+                .first()
+                .map_or(span.from.max(span.to), |(key, _)| key.clone());
+            let timers = rows
+                .iter()
+                .take(limit)
+                .map(|(key, _)| mark::read_timer(key).ok_or_else(|| bad_index(key)))
+                .collect::<Result<_, _>>()?;
+            Ok((timers, first))
+        })
     }
 
     pub(crate) fn queue(
@@ -268,11 +287,13 @@ impl Reader {
     ) -> Result<Vec<T>, StoreError> {
         let rows = self.view.span(span, limit, Order::Forward)?;
         rows.iter()
-            .map(|(key, _)| {
-                read(key).ok_or_else(|| corrupt("an index", key, "the key is not one of an index"))
-            })
+            .map(|(key, _)| read(key).ok_or_else(|| bad_index(key)))
             .collect()
     }
+}
+
+fn bad_index(key: &[u8]) -> StoreError {
+    corrupt("an index", key, "the key is not one of an index")
 }
 
 /// Reads a value, or says which one is unreadable.

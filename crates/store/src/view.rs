@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sled::IVec;
 use spindrift_engine::StoreError;
 
+use crate::floor::Floor;
 use crate::key::{Key, Span, behind};
 use crate::layer::{Entry, Layer, Rows};
 use crate::table::Table;
@@ -30,6 +31,8 @@ pub(crate) struct Layers {
     stack: RwLock<Stack>,
     /// The number of the newest layer that has begun to move to the tree.
     moving: AtomicU64,
+    /// Where the timers begin.
+    pub(crate) timers: Floor,
 }
 
 impl Layers {
@@ -40,6 +43,7 @@ impl Layers {
                 frozen: None,
             }),
             moving: AtomicU64::new(0),
+            timers: Floor::default(),
         }
     }
 
@@ -48,6 +52,18 @@ impl Layers {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Lets readers see rows.
+    pub(crate) fn add(&self, rows: Rows) {
+        let stack = self.stack();
+        let mut active = stack.active.write();
+        for (key, entry) in rows.iter() {
+            if entry.value().is_some() {
+                self.timers.note(key);
+            }
+        }
+        active.absorb(rows);
     }
 
     /// Begins a new active layer; the old one is frozen, and its rows may be moved to the tree from now on.
