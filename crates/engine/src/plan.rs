@@ -70,6 +70,11 @@ pub fn plan_execution(
     let mut pipeline = pipeline;
     if let Some((document, with_values)) = evaluate_submission(pipeline, &trigger, environment) {
         evaluated = Pipeline::parse(document)?.0;
+        // Its refIds may have been expressions.
+        let problems = check_graph(&evaluated);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         pipeline = &evaluated;
         trigger = with_values;
     }

@@ -6,7 +6,7 @@ use std::fs;
 use proptest::strategy::{Strategy, ValueTree};
 use spindrift_model::Status;
 
-use crate::conformance::{cases, is_playable, modes, play, spec};
+use crate::conformance::{cases, modes, play, spec};
 use crate::plan::{acts, pipeline};
 use crate::property::{self, runner};
 use crate::world::Transition;
@@ -45,7 +45,7 @@ fn seen() -> BTreeSet<Row> {
         );
     };
     for (_, case) in cases() {
-        if case.refused.is_none() && is_playable(&case) {
+        if case.refused.is_none() {
             for mode in modes(&case) {
                 add(&mut play(&case, mode).transitions.iter());
             }

@@ -24,8 +24,6 @@ pub struct Case {
     pub rows: Vec<u32>,
     pub says: String,
     #[serde(default)]
-    pub needs: Option<Need>,
-    #[serde(default)]
     pub mode: Option<Mode>,
     pub pipeline: Map,
     #[serde(default)]
@@ -40,12 +38,6 @@ pub struct Case {
     pub steps: Vec<Step>,
     #[serde(default)]
     pub expect: Expect,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Need {
-    Expressions,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

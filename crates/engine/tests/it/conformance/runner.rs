@@ -1,7 +1,6 @@
 //! Plays one case.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use spindrift_engine::EmptyEnvironment;
@@ -89,19 +88,6 @@ fn plan(case: &Case, ids: &mut Counter) -> Result<RunState, Vec<Problem>> {
         stage.requisite_stage_ref_ids = requisites;
     }
     Ok(state)
-}
-
-/// Whether the engine evaluates expressions in stages' contexts.
-pub fn evaluates_expressions() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
-        let enabled = json!({"type": "expression", "expression": "${1 == 1}"});
-        let stage = json!({"refId": "A", "tasks": ["S"], "stageEnabled": enabled});
-        let case = json!({"says": "probe", "pipeline": {"stages": [stage]}});
-        let case: Case = serde_json::from_value(case).unwrap();
-        let world = play(&case, Mode::Thought);
-        world.named("A").unwrap().status == Status::Succeeded
-    })
 }
 
 struct Player {
