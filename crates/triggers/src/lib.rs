@@ -1,11 +1,13 @@
 //! What starts runs: schedules, Git and registry events, webhooks, other runs.
 //!
-//! The decisions here are pure: bytes and configuration in, events and verdicts out.
+//! The decisions are pure: bytes and configuration in, events and verdicts out. [`Triggers`] puts them to work on the
+//! engine: it stores every event before it is acknowledged and starts every run once.
 
 mod artifacts;
 mod cron;
 mod events;
 mod matching;
+mod service;
 mod signature;
 
 pub use artifacts::{
@@ -28,5 +30,9 @@ pub use matching::{
     Constraint, CronTrigger, GitTrigger, ImageTrigger, Occasion, Pattern, PatternError, Rejection,
     RunResult, RunTrigger, TagRule, Trigger, TriggerId, TriggerIndex, TriggerKind, Verdict,
     VersionRange, parse_triggers,
+};
+pub use service::{
+    AcceptError, Cause, EventRecord, EventState, Preview, Receipt, TriggerOptions, Triggers,
+    VerdictOutcome, VerdictRecord, check_triggers,
 };
 pub use signature::{Proof, Secret, Secrets, SignatureError, SignaturePolicy, verify};

@@ -277,3 +277,8 @@ pub fn recognise(headers: &Headers, body: &Value) -> Recognised {
         Recognised::Webhook
     }
 }
+
+/// Whether a body is the notification of a registry, which names what it is about by a digest or a time.
+pub(crate) fn recognise_body(body: &[u8]) -> bool {
+    serde_json::from_slice(body).is_ok_and(|body: Value| registry::recognise(&body).is_some())
+}

@@ -23,5 +23,6 @@ pub use cdevents::CdEvent;
 pub(crate) use delivery::hex;
 pub use delivery::{Delivery, Headers};
 pub use event::{Detail, Event, FileRepositoryEvent, HelmEvent};
+pub(crate) use interpret::recognise_body;
 pub use interpret::{DeliveryError, Ignored, Interpreted, Recognised, interpret, recognise};
 pub use pubsub::PubsubEvent;

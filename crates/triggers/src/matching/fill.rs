@@ -149,6 +149,6 @@ fn tick_id(trigger: &Trigger, scheduled: Millis) -> String {
 }
 
 /// The end of a run is named by the run and its start: a restarted run that ends again is another end.
-fn run_event_id(parent: &ExecutionId, started: Option<Millis>) -> String {
+pub(crate) fn run_event_id(parent: &ExecutionId, started: Option<Millis>) -> String {
     format!("run:{parent}:{}", started.unwrap_or(0))
 }

@@ -171,6 +171,11 @@ impl TriggerIndex {
             .find(|trigger| trigger.id == *id)
     }
 
+    /// All triggers, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Trigger>> {
+        self.pipelines.values().flatten()
+    }
+
     /// All schedules, in no order; also those that are disabled.
     pub fn schedules(&self) -> impl Iterator<Item = &Arc<Trigger>> {
         self.schedules.values()

@@ -22,6 +22,7 @@ mod version;
 pub use constraint::Constraint;
 pub use cron_trigger::CronTrigger;
 pub use fill::RunTrigger;
+pub(crate) use fill::run_event_id;
 pub use index::{Occasion, TriggerIndex, Verdict};
 pub use kind::{GitTrigger, ImageTrigger, RunResult, TagRule, TriggerKind};
 pub use parse::parse_triggers;

@@ -3,3 +3,4 @@
 mod conformance;
 mod cron_oracle;
 mod real_events;
+mod service;

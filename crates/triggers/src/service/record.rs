@@ -1,0 +1,142 @@
+//! What is kept of an event.
+
+use serde::{Deserialize, Serialize};
+use spindrift_model::{ExecutionId, Millis, PipelineId, Status};
+
+use crate::events::Delivery;
+use crate::matching::{TriggerId, Verdict};
+
+/// Where an event came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cause {
+    /// A request from outside.
+    Delivery(Delivery),
+    /// The time of a schedule.
+    #[serde(rename_all = "camelCase")]
+    Tick {
+        /// The pipeline.
+        pipeline: PipelineId,
+        /// Its trigger.
+        trigger: TriggerId,
+        /// The time it was due.
+        scheduled: Millis,
+    },
+    /// The end of a run.
+    #[serde(rename_all = "camelCase")]
+    RunEnded {
+        /// The pipeline whose run it was.
+        pipeline: PipelineId,
+        /// The run.
+        execution: ExecutionId,
+        /// How it ended.
+        status: Status,
+    },
+}
+
+/// How far an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EventState {
+    /// On disk, and being worked on.
+    Received,
+    /// Every trigger has its verdict.
+    Done,
+}
+
+/// What became of one trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "outcome")]
+pub enum VerdictOutcome {
+    /// It started a run, or had started it before.
+    Started {
+        /// The run.
+        execution: ExecutionId,
+    },
+    /// It did not match.
+    Rejected {
+        /// The stable name of the reason.
+        code: String,
+        /// The reason.
+        message: String,
+    },
+    /// It matched, but the run could not be started.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// What became of one trigger that an event concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerdictRecord {
+    /// Which of the events of the delivery, from 0.
+    pub event: usize,
+    /// The pipeline.
+    pub pipeline: PipelineId,
+    /// Its trigger.
+    pub trigger: TriggerId,
+    /// The trigger's type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: VerdictOutcome,
+}
+
+impl VerdictRecord {
+    pub(super) fn new(event: usize, verdict: &Verdict, outcome: VerdictOutcome) -> Self {
+        Self {
+            event,
+            pipeline: verdict.trigger.pipeline.clone(),
+            trigger: verdict.trigger.id.clone(),
+            type_name: verdict.trigger.type_name.clone(),
+            outcome,
+        }
+    }
+}
+
+/// An event with its verdicts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventRecord {
+    /// Its id: `eventId` of the runs it starts.
+    pub id: String,
+    /// When it came.
+    pub received_at: Millis,
+    /// Where it came from.
+    pub cause: Cause,
+    /// How far it is.
+    pub state: EventState,
+    /// What it says, one line per event.
+    pub summaries: Vec<String>,
+    /// What became of every trigger it concerned.
+    pub verdicts: Vec<VerdictRecord>,
+    /// How many rejections are not listed, because they were too many.
+    pub omitted: usize,
+}
+
+impl EventRecord {
+    pub(super) fn new(id: String, received_at: Millis, cause: Cause) -> Self {
+        Self {
+            id,
+            received_at,
+            cause,
+            state: EventState::Received,
+            summaries: Vec::new(),
+            verdicts: Vec::new(),
+            omitted: 0,
+        }
+    }
+
+    /// The runs it started.
+    pub fn started(&self) -> impl Iterator<Item = &ExecutionId> {
+        self.verdicts
+            .iter()
+            .filter_map(|verdict| match &verdict.outcome {
+                VerdictOutcome::Started { execution } => Some(execution),
+                VerdictOutcome::Rejected { .. } | VerdictOutcome::Failed { .. } => None,
+            })
+    }
+}

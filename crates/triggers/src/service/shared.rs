@@ -1,0 +1,231 @@
+//! The service as its users hold it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use spindrift_engine::{PipelineRevision, StoreError};
+use spindrift_model::{Millis, PipelineId};
+use spindrift_runtime::{Engine, EngineError, Entropy};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::record::EventRecord;
+use super::{run_ends, scheduler, storage};
+use crate::artifacts::Templates;
+use crate::matching::{TriggerId, TriggerIndex, TriggerKind, parse_triggers};
+use crate::signature::{Secrets, SignaturePolicy};
+
+/// How triggers are set up.
+#[derive(Debug, Clone)]
+pub struct TriggerOptions {
+    /// Which signatures are accepted.
+    pub signatures: SignaturePolicy,
+    /// The secret of Git triggers that have none of their own, and the one before it.
+    pub shared_secrets: Secrets,
+    /// Templates that find artifacts in payloads.
+    pub templates: Templates,
+    /// Whether schedules run.
+    pub schedules: bool,
+    /// How long events are kept, in milliseconds.
+    pub keep_events: Millis,
+}
+
+impl Default for TriggerOptions {
+    fn default() -> Self {
+        Self {
+            signatures: SignaturePolicy::default(),
+            shared_secrets: Secrets::default(),
+            templates: Templates::default(),
+            schedules: true,
+            keep_events: 14 * 24 * 3_600_000,
+        }
+    }
+}
+
+/// Runs that are started at the same time for triggers; more wait, so that a storm of events does not take all memory.
+const STARTS: usize = 64;
+
+pub(super) struct Shared {
+    pub(super) engine: Engine,
+    pub(super) options: TriggerOptions,
+    pub(super) entropy: Arc<dyn Entropy>,
+    index: RwLock<TriggerIndex>,
+    /// When each pipeline that has schedules was saved: times before that are not its.
+    pub(super) saved_at: RwLock<HashMap<PipelineId, Millis>>,
+    pub(super) schedules_changed: Notify,
+    pub(super) starts: Semaphore,
+    pub(super) stopping: CancellationToken,
+    pub(super) tracker: TaskTracker,
+}
+
+impl Shared {
+    /// Nothing panics while it holds the lock.
+    pub(super) fn index(&self) -> RwLockReadGuard<'_, TriggerIndex> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_mut(&self) -> RwLockWriteGuard<'_, TriggerIndex> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        self.engine.clock().now()
+    }
+
+    /// Takes the triggers of a pipeline as it is now.
+    pub(super) fn take(&self, revision: &PipelineRevision) {
+        let (triggers, _) = parse_triggers(&revision.document, &revision.id);
+        let scheduled = triggers
+            .iter()
+            .any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_)));
+        self.note_schedules(&revision.id, scheduled.then_some(revision.saved_at));
+        self.index_mut().replace(&revision.id, triggers);
+        self.schedules_changed.notify_one();
+    }
+
+    pub(super) fn drop_pipeline(&self, pipeline: &PipelineId) {
+        self.index_mut().remove(pipeline);
+        self.note_schedules(pipeline, None);
+        self.schedules_changed.notify_one();
+    }
+
+    fn note_schedules(&self, pipeline: &PipelineId, saved_at: Option<Millis>) {
+        let mut all = self
+            .saved_at
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match saved_at {
+            Some(time) => all.insert(pipeline.clone(), time),
+            None => all.remove(pipeline),
+        };
+    }
+}
+
+/// Triggers at work. Cloning is cheap: all clones are the same service.
+#[derive(Clone)]
+pub struct Triggers {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Triggers {
+    /// Reads the triggers of all pipelines, goes on with what was not done, keeps the schedules, and watches for the ends of
+    /// runs. Must be called within a tokio runtime. Errors: the store cannot be read.
+    pub fn start(
+        engine: Engine,
+        options: TriggerOptions,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, EngineError> {
+        let shared = Arc::new(Shared {
+            index: RwLock::default(),
+            saved_at: RwLock::default(),
+            schedules_changed: Notify::new(),
+            starts: Semaphore::new(STARTS),
+            stopping: CancellationToken::new(),
+            tracker: TaskTracker::new(),
+            engine,
+            options,
+            entropy,
+        });
+        // Before anything is read: what ends from here on is heard.
+        let notices = shared.engine.watch();
+        for revision in shared.engine.store().pipelines(None)? {
+            shared.take(&revision);
+        }
+        let triggers = Self { shared };
+        triggers.recover()?;
+        let tracker = &triggers.shared.tracker;
+        tracker.spawn(run_ends::watch(Arc::clone(&triggers.shared), notices));
+        tracker.spawn(prune(Arc::clone(&triggers.shared)));
+        if triggers.shared.options.schedules {
+            tracker.spawn(scheduler::keep(Arc::clone(&triggers.shared)));
+        }
+        Ok(triggers)
+    }
+
+    /// Stops taking work, and returns when what was begun is on disk. Stop this before the engine.
+    pub async fn stop(&self) {
+        self.shared.stopping.cancel();
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
+    }
+
+    /// How many triggers there are.
+    pub fn count(&self) -> usize {
+        self.shared.index().len()
+    }
+
+    /// An event with its verdicts.
+    pub fn event(&self, id: &str) -> Result<Option<EventRecord>, StoreError> {
+        storage::event(self.shared.engine.store(), id)
+    }
+
+    /// The newest events that came before the one called `after`, at most `limit`.
+    pub fn events(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        storage::events(self.shared.engine.store(), after, limit)
+    }
+
+    /// The next `count` times of the schedules of a pipeline that are on.
+    pub fn next_runs(&self, pipeline: &PipelineId, count: usize) -> Vec<(TriggerId, Vec<Millis>)> {
+        let now = self.shared.now();
+        let index = self.shared.index();
+        let times = |trigger: &Arc<crate::matching::Trigger>| match &trigger.kind {
+            TriggerKind::Cron(cron) if trigger.enabled && !trigger.pipeline_disabled => {
+                Some((trigger.id.clone(), cron.schedule.next_runs(now, count)))
+            }
+            _ => None,
+        };
+        index
+            .of_pipeline(pipeline)
+            .iter()
+            .filter_map(times)
+            .collect()
+    }
+}
+
+/// Events looked at in one go when old ones are forgotten.
+const PAGE: usize = 500;
+
+/// The time between two rounds of forgetting.
+const PERIOD: std::time::Duration = std::time::Duration::from_secs(3_600);
+
+async fn prune(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stopping.cancelled() => return,
+            () = tokio::time::sleep(PERIOD) => {}
+        }
+        match shared.forget_old_events().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old events are forgotten"),
+            Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),
+        }
+    }
+}
+
+impl Shared {
+    /// Forgets the events that are older than they are kept. Answers with how many.
+    pub(super) async fn forget_old_events(&self) -> Result<usize, StoreError> {
+        let store = self.engine.store();
+        let before = self.now().saturating_sub(self.options.keep_events);
+        // Everything that sorts behind the first id of that time is older.
+        let mut after = storage::stable_id(before, "");
+        let mut count = 0;
+        loop {
+            let old = storage::events(store, Some(&after), PAGE)?;
+            let Some(last) = old.last() else {
+                return Ok(count);
+            };
+            after.clone_from(&last.id);
+            count += old.len();
+            store
+                .commit(old.iter().flat_map(storage::forget).collect())
+                .await?;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The rows of triggers in the store.
+//!
+//! | space | key | value |
+//! | --- | --- | --- |
+//! | `event` | the event's age-sorted key, newest first | the record |
+//! | `event-pending` | the same key | nothing: it is not done |
+//! | `event-seen` | the delivery's fingerprint | the key of its event |
+//! | `tick` | pipeline, trigger | the last time of a schedule that was dealt with |
+//! | `trigger-cursor` | `run-ended` | up to when the ends of runs were dealt with |
+
+use sha2::{Digest, Sha256};
+use spindrift_engine::{Store, StoreError, Write};
+use spindrift_model::{Millis, PipelineId};
+use ulid::Ulid;
+
+use super::record::EventRecord;
+use crate::matching::TriggerId;
+
+const EVENT: &str = "event";
+const PENDING: &str = "event-pending";
+const SEEN: &str = "event-seen";
+const TICK: &str = "tick";
+const CURSOR: &str = "trigger-cursor";
+const RUN_ENDED: &str = "run-ended";
+
+/// An id that sorts by time and is the same for the same name.
+pub(super) fn stable_id(time: Millis, name: &str) -> String {
+    let hash = Sha256::digest(name.as_bytes());
+    let mut random = [0; 16];
+    random.copy_from_slice(&hash[..16]);
+    Ulid::from_parts(
+        u64::try_from(time).unwrap_or(0),
+        u128::from_be_bytes(random),
+    )
+    .to_string()
+}
+
+/// The key of an event: the newest sorts first.
+fn key_of(id: &str) -> String {
+    let time = Ulid::from_string(id).map_or(0, |id| id.timestamp_ms());
+    format!("{:016x}-{id}", u64::MAX - time)
+}
+
+fn corrupt(key: &str, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("event {key}: {error}"))
+}
+
+pub(super) fn event(store: &dyn Store, id: &str) -> Result<Option<EventRecord>, StoreError> {
+    event_at(store, &key_of(id))
+}
+
+fn event_at(store: &dyn Store, key: &str) -> Result<Option<EventRecord>, StoreError> {
+    let Some(value) = store.record(EVENT, key)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&value)
+        .map(Some)
+        .map_err(|error| corrupt(key, error))
+}
+
+/// The newest events that came before `after`.
+pub(super) fn events(
+    store: &dyn Store,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<EventRecord>, StoreError> {
+    let after = after.map(key_of);
+    let rows = store.records(EVENT, "", after.as_deref(), limit)?;
+    let read = |(key, value): (String, Vec<u8>)| {
+        serde_json::from_slice(&value).map_err(|error| corrupt(&key, error))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The events that are not done, at most `limit`.
+pub(super) fn pending(
+    store: &dyn Store,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<EventRecord>, StoreError> {
+    let after = after.map(key_of);
+    let rows = store.records(PENDING, "", after.as_deref(), limit)?;
+    let mut events = Vec::with_capacity(rows.len());
+    for (key, _) in rows {
+        events.extend(event_at(store, &key)?);
+    }
+    Ok(events)
+}
+
+fn put(space: &'static str, key: String, value: Vec<u8>) -> Write {
+    Write::PutRecord {
+        space,
+        key,
+        value,
+        expected: None,
+    }
+}
+
+fn value_of(record: &EventRecord) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(record).map_err(|error| corrupt(&record.id, error))
+}
+
+/// A new event that is not done.
+pub(super) fn received(record: &EventRecord) -> Result<Vec<Write>, StoreError> {
+    let key = key_of(&record.id);
+    Ok(vec![
+        put(EVENT, key.clone(), value_of(record)?),
+        put(PENDING, key, Vec::new()),
+    ])
+}
+
+/// An event that is done.
+pub(super) fn done(record: &EventRecord) -> Result<Vec<Write>, StoreError> {
+    let key = key_of(&record.id);
+    let not_pending = Write::DeleteRecord {
+        space: PENDING,
+        key: key.clone(),
+    };
+    Ok(vec![put(EVENT, key, value_of(record)?), not_pending])
+}
+
+/// The event that a delivery with this fingerprint is, when it came before.
+pub(super) fn seen(
+    store: &dyn Store,
+    fingerprint: &str,
+) -> Result<Option<(Vec<u8>, EventRecord)>, StoreError> {
+    let Some(value) = store.record(SEEN, fingerprint)? else {
+        return Ok(None);
+    };
+    let key = String::from_utf8_lossy(&value).into_owned();
+    Ok(event_at(store, &key)?.map(|event| (value, event)))
+}
+
+/// A fingerprint is this event's. Conflict: meanwhile it has become another's.
+pub(super) fn remember(fingerprint: &str, id: &str, replaces: Option<Vec<u8>>) -> Write {
+    Write::PutRecord {
+        space: SEEN,
+        key: fingerprint.to_owned(),
+        value: key_of(id).into_bytes(),
+        expected: Some(replaces),
+    }
+}
+
+/// The writes that forget an event.
+pub(super) fn forget(record: &EventRecord) -> Vec<Write> {
+    let mut writes = vec![Write::DeleteRecord {
+        space: EVENT,
+        key: key_of(&record.id),
+    }];
+    if let super::record::Cause::Delivery(delivery) = &record.cause {
+        writes.push(Write::DeleteRecord {
+            space: SEEN,
+            key: delivery.fingerprint(),
+        });
+    }
+    writes
+}
+
+fn tick_key(pipeline: &PipelineId, trigger: &TriggerId) -> String {
+    format!("{pipeline}/{trigger}")
+}
+
+fn millis(value: Option<Vec<u8>>) -> Option<Millis> {
+    String::from_utf8(value?).ok()?.parse().ok()
+}
+
+/// The last time of a schedule that was dealt with.
+pub(super) fn last_tick(
+    store: &dyn Store,
+    pipeline: &PipelineId,
+    trigger: &TriggerId,
+) -> Result<Option<Millis>, StoreError> {
+    store.record(TICK, &tick_key(pipeline, trigger)).map(millis)
+}
+
+pub(super) fn ticked(pipeline: &PipelineId, trigger: &TriggerId, time: Millis) -> Write {
+    put(
+        TICK,
+        tick_key(pipeline, trigger),
+        time.to_string().into_bytes(),
+    )
+}
+
+/// Up to when the ends of runs were dealt with.
+pub(super) fn cursor(store: &dyn Store) -> Result<Option<Millis>, StoreError> {
+    store.record(CURSOR, RUN_ENDED).map(millis)
+}
+
+pub(super) fn move_cursor(time: Millis) -> Write {
+    put(CURSOR, RUN_ENDED.to_owned(), time.to_string().into_bytes())
+}

@@ -1,0 +1,7 @@
+//! The service on an engine with a store in memory and a clock that tests move.
+
+mod crashes;
+mod deliveries;
+mod run_ends;
+mod schedules;
+mod world;
