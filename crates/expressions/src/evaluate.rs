@@ -1,5 +1,7 @@
 //! The entrance: evaluating documents, contexts, conditions, variables and pipelines.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::error::Signal;
@@ -97,21 +99,17 @@ pub fn evaluate_context(
         return result;
     }
     let mut pass = Pass::new(*scope);
-    let source: Map<String, Value> = context
-        .iter()
-        .filter(|(key, value)| affected(key, value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    if let Some(processed) = pass.map(&source, 0) {
-        for key in source.keys() {
-            if !processed.contains_key(key) {
+    for (key, value) in context.iter().filter(|(key, value)| affected(key, value)) {
+        let (new_key, new_value) = pass.entry(key, value, context, 0);
+        match (new_key, new_value) {
+            (Some(new_key), new_value) if new_key != *key => {
                 result.removed.push(key.clone());
+                result.changed.insert(new_key, new_value.into_owned());
             }
-        }
-        for (key, value) in processed {
-            if source.get(&key) != Some(&value) {
-                result.changed.insert(key, value);
+            (_, Cow::Owned(new_value)) if new_value != *value => {
+                result.changed.insert(key.clone(), new_value);
             }
+            _ => {}
         }
     }
     result.summary_change = next_summary(context.get(SUMMARY_KEY), &pass.summary);

@@ -31,6 +31,7 @@ pub use evaluate::{
     ConditionError, ContextEvaluated, Evaluated, SummaryChange, Variable, VariablesEvaluated,
     evaluate, evaluate_condition, evaluate_context, evaluate_pipeline, evaluate_variables, explain,
 };
+pub use functions::function_names;
 pub use scope::{Environment, Fetch, FetchKind, Fetched, Mode, Scope, Version};
 pub use summary::{Detail, Entry, Level, SUMMARY_KEY, Summary};
 pub use syntax::cache::TemplateCache;

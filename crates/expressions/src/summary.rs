@@ -1,6 +1,6 @@
 //! The evaluation summary: what failed and why, as users of Spinnaker know it.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -79,7 +79,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
     entries: Vec<(String, Vec<Entry>)>,
-    attempted: HashSet<String>,
+    attempted: Vec<Arc<str>>,
     evaluated: usize,
 }
 
@@ -99,7 +99,7 @@ impl Summary {
     /// True where an expression with this key was evaluated.
     #[must_use]
     pub fn was_attempted(&self, key: &str) -> bool {
-        self.attempted.contains(key)
+        self.attempted.iter().any(|attempted| **attempted == *key)
     }
 
     /// True where an expression with this key failed.
@@ -149,11 +149,9 @@ impl Summary {
         )
     }
 
-    pub(crate) fn attempt(&mut self, key: &str) {
+    pub(crate) fn attempt(&mut self, key: Arc<str>) {
         self.evaluated += 1;
-        if !self.attempted.contains(key) {
-            self.attempted.insert(key.to_owned());
-        }
+        self.attempted.push(key);
     }
 
     fn add(&mut self, key: &str, entry: Entry) {

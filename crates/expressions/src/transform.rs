@@ -83,8 +83,7 @@ impl<'a> Pass<'a> {
     pub(crate) fn map(&mut self, map: &JsonMap, depth: usize) -> Option<JsonMap> {
         let mut changed: Option<JsonMap> = None;
         for (index, (key, value)) in map.iter().enumerate() {
-            let new_key = has_expression(key).then(|| self.key(key, map));
-            let new_value = self.value(value, Some(map), depth);
+            let (new_key, new_value) = self.entry(key, value, map, depth);
             let same = matches!(new_value, Cow::Borrowed(_))
                 && new_key.as_ref().is_none_or(|new_key| new_key == key);
             if same && changed.is_none() {
@@ -102,6 +101,18 @@ impl<'a> Pass<'a> {
             );
         }
         changed
+    }
+
+    /// An entry of a map: its new key where the key is an expression, and its value.
+    pub(crate) fn entry<'j>(
+        &mut self,
+        key: &str,
+        value: &'j Json,
+        around: &JsonMap,
+        depth: usize,
+    ) -> (Option<String>, Cow<'j, Json>) {
+        let new_key = has_expression(key).then(|| self.key(key, around));
+        (new_key, self.value(value, Some(around), depth))
     }
 
     fn key(&mut self, key: &str, around: &JsonMap) -> String {
@@ -155,12 +166,12 @@ impl<'a> Pass<'a> {
                 let preprocessed = crate::syntax::preprocess::preprocess(text);
                 let fields = fields(text, around, &preprocessed);
                 self.summary.unparsed(&key, &fields, failure, self.now);
-                self.summary.attempt(&key);
+                self.summary.attempt(key.into());
                 return None;
             }
         };
         let result = self.evaluate(template);
-        self.summary.attempt(&template.key);
+        self.summary.attempt(Arc::clone(&template.key));
         match result {
             Ok(outcome) => {
                 let unresolved = match &outcome {

@@ -154,7 +154,7 @@ pub(crate) fn lower<'a>(
                         return Err(error);
                     }
                 };
-                machine.tick()?;
+                machine.spend(1 + effort(&left, &right))?;
                 left = combine(*op, left, right)
                     .and_then(|combined| settled(combined, operators))
                     .map_err(|e| e.at(*position))?;
@@ -178,6 +178,16 @@ pub(crate) fn lower<'a>(
         }
         _ => machine.eval(node, here, frame).map(Lowered::Constant),
     }
+}
+
+/// Comparing collections costs by their size.
+fn effort(left: &Lowered<'_>, right: &Lowered<'_>) -> usize {
+    let size = |side: &Lowered<'_>| match side {
+        Lowered::Constant(Value::List(list)) => list.len(),
+        Lowered::Constant(Value::Map(map)) => map.len(),
+        _ => 0,
+    };
+    size(left).min(size(right)) / 16
 }
 
 /// A tree that became high is computed at once: evalexpr walks trees recursively, and a sum can be very long.

@@ -28,7 +28,7 @@ use crate::value::{List, Map, Value};
 pub(crate) const MAX_OPERATIONS: u32 = 10_000;
 
 /// How many bytes of text the parts of one string may make altogether.
-pub(crate) const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// The state of one pass: everything evaluated with the same root.
 pub(crate) struct Machine<'a> {

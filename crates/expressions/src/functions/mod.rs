@@ -11,6 +11,9 @@ mod text;
 mod url;
 mod yaml;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::error::{Eval, Thrown};
 use crate::eval::Machine;
 use crate::java::method::{self, Method};
@@ -32,14 +35,22 @@ fn tables() -> impl Iterator<Item = &'static Method> {
         .chain(pipelines::FUNCTIONS)
 }
 
+/// The names of all helper functions, without `#`.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    names()
+}
+
 /// The names of all functions.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     tables().map(|function| function.name)
 }
 
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Method>> =
+    LazyLock::new(|| tables().map(|function| (function.name, function)).collect());
+
 /// True where a function of that name exists.
 pub(crate) fn exists(name: &str) -> bool {
-    names().any(|known| known == name)
+    BY_NAME.contains_key(name)
 }
 
 /// The error for a name that is no function.
@@ -67,7 +78,7 @@ pub(crate) fn call<'a>(
     name: &str,
     args: Vec<Value<'a>>,
 ) -> Eval<Value<'a>> {
-    let Some(function) = tables().find(|function| function.name == name) else {
+    let Some(function) = BY_NAME.get(name).copied() else {
         return Err(unknown(name));
     };
     let expected = function.params.len();

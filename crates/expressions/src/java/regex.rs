@@ -15,7 +15,7 @@ use crate::error::{Eval, ILLEGAL_ARGUMENT, ILLEGAL_STATE, INDEX_BOUNDS, PATTERN_
 use crate::value::text::MAX_TEXT;
 
 /// Steps of a pattern that needs backtracking. Keeps the worst match within milliseconds.
-const MAX_STEPS: usize = 100_000;
+const MAX_STEPS: usize = 50_000;
 
 /// How large a compiled pattern may be.
 const MAX_COMPILED: usize = 1 << 20;
@@ -26,14 +26,15 @@ const MAX_PATTERN: usize = 10_000;
 /// How many patterns one pass keeps.
 const MAX_KEPT: usize = 64;
 
-/// How many bytes of input a part may have searched, over all its matches.
-const MAX_SEARCHED: usize = 4 << 20;
+/// What the searches of a part may cost together. A byte of input costs 1, a match what it takes to find and copy it.
+const MAX_COST: usize = 8_000_000;
+const MATCH_COST: usize = 150;
 
 /// The patterns of one pass.
 #[derive(Debug, Default)]
 pub(crate) struct Patterns {
     kept: HashMap<(String, bool), Rc<Regex>>,
-    searched: usize,
+    cost: usize,
 }
 
 fn syntax(pattern: &str, problem: &str, index: usize) -> Thrown {
@@ -49,14 +50,19 @@ fn exhausted() -> Thrown {
 
 impl Patterns {
     pub(crate) fn begin(&mut self) {
-        self.searched = 0;
+        self.cost = 0;
+    }
+
+    fn spend(&mut self, cost: usize) -> Eval<()> {
+        self.cost = self.cost.saturating_add(cost);
+        if self.cost > MAX_COST {
+            return Err(exhausted());
+        }
+        Ok(())
     }
 
     fn get(&mut self, pattern: &str, input: &str, whole: bool) -> Eval<Rc<Regex>> {
-        self.searched += input.len() + pattern.len() * 8;
-        if self.searched > MAX_SEARCHED {
-            return Err(exhausted());
-        }
+        self.spend(input.len() + pattern.len() * 8)?;
         let key = (pattern.to_owned(), whole);
         if let Some(found) = self.kept.get(&key) {
             return Ok(Rc::clone(found));
@@ -111,6 +117,7 @@ impl Patterns {
             let Some(found) = captures.get(0) else {
                 break;
             };
+            self.spend(MATCH_COST)?;
             from = next_start(input, found.start(), found.end());
             out.push_str(&input[copied..found.start()]);
             expand(&mut out, replacement, &captures)?;
@@ -137,6 +144,7 @@ impl Patterns {
             let Some(found) = found else {
                 break;
             };
+            self.spend(MATCH_COST)?;
             from = next_start(input, found.start(), found.end());
             if limit > 0 && pieces.len() + 1 >= limit as usize {
                 break;
