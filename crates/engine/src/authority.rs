@@ -20,6 +20,9 @@ pub fn acting_as(run: &Run, serial: Serial) -> Authentication {
 }
 
 fn passes_identity_on(stage: &Stage) -> bool {
+    if stage.kind != "manualJudgment" || stage.status == Status::Skipped {
+        return false;
+    }
     let asked = match stage.context.get("propagateAuthenticationContext") {
         Some(Value::Bool(flag)) => *flag,
         Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
@@ -28,5 +31,5 @@ fn passes_identity_on(stage: &Stage) -> bool {
     let decided = stage
         .text("judgmentStatus")
         .is_some_and(|status| status.eq_ignore_ascii_case("continue"));
-    stage.kind == "manualJudgment" && stage.status != Status::Skipped && asked && decided
+    asked && decided
 }
