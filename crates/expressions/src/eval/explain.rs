@@ -1,6 +1,6 @@
 //! Explanations: what an expression compared and computed, with the values it found.
 
-use super::{Machine, lower};
+use super::{Machine, lower, show};
 use crate::error::Eval;
 use crate::syntax::ast::{Kind, Node};
 use crate::value::Value;
@@ -29,7 +29,7 @@ impl<'a> Machine<'a> {
             }
             _ => {
                 let lowered = lower::lower(self, node, root, root)?;
-                Ok((lowered.run()?, lower::show(&lowered)))
+                Ok((lowered.run()?, show::show(&lowered)))
             }
         }
     }

@@ -90,7 +90,7 @@ impl<'a> Machine<'a> {
                 .filter(|method| method.is_static)
                 .map(|method| method.name)
                 .collect(),
-            Value::Map(map) if matches!(map, crate::value::Map::Root(_)) => {
+            Value::Map(crate::value::Map::Root(_)) => {
                 // A call without `#` of something that is a helper is the most common slip.
                 crate::functions::names().collect()
             }

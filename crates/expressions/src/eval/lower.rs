@@ -1,4 +1,5 @@
-//! Lowering: arithmetic, comparison, concatenation and logic become evalexpr trees. No other module knows evalexpr.
+//! Lowering: arithmetic, comparison, concatenation and logic become evalexpr trees. Only this module, its `kernel` of
+//! functions and `show` know evalexpr.
 //!
 //! An island is the largest part of a syntax tree made of strict operators. Its leaves are evaluated first, left to
 //! right; then operators are put over the constants and evalexpr computes the whole. Trees are built from nodes,
@@ -24,16 +25,17 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use evalexpr::{Context, EvalexprError, EvalexprResult, Node as Tree, Operator, Value as Datum};
+use evalexpr::{EvalexprError, Node as Tree, Operator, Value as Datum};
 use num_bigint::BigInt;
 
 use super::Machine;
-use crate::error::{ARITHMETIC, CLASS_CAST, Eval, Thrown};
+use super::kernel::{Kernel, big};
+use super::order::{order, rank, same};
+use crate::error::{ARITHMETIC, Eval, Thrown};
 use crate::java::convert;
 use crate::syntax::ast::{Kind, Node, Strict, Unary};
-use crate::value::equality::equals;
-use crate::value::text::{double, float, to_text};
-use crate::value::{Class, Object, Type, Value};
+use crate::value::text::to_text;
+use crate::value::{Class, Type, Value};
 
 /// How long a concatenation may become, in UTF-16 units.
 const MAX_CONCATENATED: usize = 100_000;
@@ -45,7 +47,7 @@ const MAX_REPEATED: i64 = 256;
 const MAX_OPERATORS: usize = 16;
 
 /// How many bits a power of big integers may have.
-const MAX_BIG_BITS: u64 = 1 << 16;
+pub(super) const MAX_BIG_BITS: u64 = 1 << 16;
 
 /// The type a tree computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,6 +304,10 @@ impl<'a> Lowered<'a> {
 }
 
 impl Computed {
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     fn run<'a>(&self) -> Eval<Value<'a>> {
         let result = self.tree.eval_with_context(&Kernel).map_err(thrown)?;
         Ok(match (self.computes, result) {
@@ -641,7 +647,8 @@ fn compare<'a>(op: Strict, left: Lowered<'a>, right: Lowered<'a>) -> Eval<Lowere
     let (left, right) = (left.run()?, right.run()?);
     let both = if let (Some(a), Some(b)) = (left.char_sequence(), right.char_sequence()) {
         // Java orders UTF-16 units; bytes give the same order unless surrogates meet the end of the plane.
-        if !matches!(op, Strict::Eq | Strict::Ne) && !(a.is_ascii() && b.is_ascii()) {
+        let plain = matches!(op, Strict::Eq | Strict::Ne) || (a.is_ascii() && b.is_ascii());
+        if !plain {
             vec![
                 constant(Datum::Int(rank(a.encode_utf16().cmp(b.encode_utf16()))))?,
                 constant(Datum::Int(0))?,
@@ -669,326 +676,4 @@ fn compare<'a>(op: Strict, left: Lowered<'a>, right: Lowered<'a>) -> Eval<Lowere
         ]
     };
     Ok(computed(tree(operator(op), both)?, Computes::Bool))
-}
-
-fn rank(order: Ordering) -> i64 {
-    match order {
-        Ordering::Less => -1,
-        Ordering::Equal => 0,
-        Ordering::Greater => 1,
-    }
-}
-
-fn same(left: &Value<'_>, right: &Value<'_>) -> Eval<bool> {
-    if equals(left, right) {
-        return Ok(true);
-    }
-    // Constants of different enums are comparable to Spring, and comparing them fails.
-    let constant = |value: &Value<'_>| match value {
-        Value::Object(object) => object.constant().is_some(),
-        _ => false,
-    };
-    if constant(left) && constant(right) && left.class() != right.class() {
-        return Err(not_comparable(left, right).because(Thrown::silent(CLASS_CAST)));
-    }
-    Ok(false)
-}
-
-fn not_comparable(left: &Value<'_>, right: &Value<'_>) -> Thrown {
-    Thrown::el(
-        1013,
-        format!(
-            "Cannot compare instances of class {} and class {}",
-            left.class_name(),
-            right.class_name()
-        ),
-    )
-}
-
-/// `StandardTypeComparator.compare`.
-fn order(left: &Value<'_>, right: &Value<'_>) -> Eval<Ordering> {
-    match (left, right) {
-        (Value::Null, Value::Null) => Ok(Ordering::Equal),
-        (Value::Null, _) => Ok(Ordering::Less),
-        (_, Value::Null) => Ok(Ordering::Greater),
-        _ if left.is_number() && right.is_number() => Ok(numbers(left, right)),
-        _ => natural(left, right),
-    }
-}
-
-fn numbers(left: &Value<'_>, right: &Value<'_>) -> Ordering {
-    let real = |value: &Value<'_>| matches!(value, Value::Double(_));
-    let single = |value: &Value<'_>| matches!(value, Value::Float(_));
-    if real(left) || real(right) {
-        java_order(convert::as_f64(left), convert::as_f64(right))
-    } else if single(left) || single(right) {
-        java_order(
-            f64::from(convert::as_f32(left)),
-            f64::from(convert::as_f32(right)),
-        )
-    } else {
-        convert::as_big(left).cmp(&convert::as_big(right))
-    }
-}
-
-/// `Double.compare`: NaN is the largest, -0.0 is less than 0.0.
-pub(crate) fn java_order(left: f64, right: f64) -> Ordering {
-    if left < right {
-        return Ordering::Less;
-    }
-    if left > right {
-        return Ordering::Greater;
-    }
-    let bits = |value: f64| crate::value::equality::double_bits(value) as i64;
-    bits(left).cmp(&bits(right))
-}
-
-/// `Comparable.compareTo`.
-pub(crate) fn natural(left: &Value<'_>, right: &Value<'_>) -> Eval<Ordering> {
-    let found = match (left, right) {
-        (Value::Text(a), Value::Text(b)) => Some(a.encode_utf16().cmp(b.encode_utf16())),
-        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
-        (Value::Char(a), Value::Char(b)) => Some(a.cmp(b)),
-        (Value::Object(a), Value::Object(b)) => match (a, b) {
-            (Object::Date(a), Object::Date(b)) => Some(a.cmp(b)),
-            (Object::LocalDate(a), Object::LocalDate(b)) => Some(a.cmp(b)),
-            (Object::LocalDateTime(a), Object::LocalDateTime(b)) => Some(a.cmp(b)),
-            (Object::Instant(a), Object::Instant(b)) => Some(a.cmp(b)),
-            (Object::Uuid(a), Object::Uuid(b)) => {
-                // Java compares the halves as signed numbers.
-                let halves = |id: &u128| ((*id >> 64) as i64, *id as i64);
-                Some(halves(a).cmp(&halves(b)))
-            }
-            (a, b) if a.class() == b.class() => a
-                .constant()
-                .zip(b.constant())
-                .map(|((_, a), (_, b))| a.cmp(&b)),
-            _ => None,
-        },
-        _ => None,
-    };
-    if let Some(found) = found {
-        return Ok(found);
-    }
-    let comparable = match left {
-        Value::List(_)
-        | Value::Map(_)
-        | Value::Array(_)
-        | Value::Entry(_)
-        | Value::Class(_)
-        | Value::Null => false,
-        Value::Object(object) => {
-            object.constant().is_some()
-                || matches!(
-                    object,
-                    Object::Date(_)
-                        | Object::LocalDate(_)
-                        | Object::LocalDateTime(_)
-                        | Object::Instant(_)
-                        | Object::Uuid(_)
-                )
-        }
-        _ => true,
-    };
-    let error = not_comparable(left, right);
-    Err(if comparable {
-        error.because(Thrown::java(
-            CLASS_CAST,
-            format!(
-                "class {} cannot be cast to class {}",
-                right.class_name(),
-                left.class_name()
-            ),
-        ))
-    } else {
-        error
-    })
-}
-
-fn big(digits: &str) -> BigInt {
-    digits.parse().unwrap_or_default()
-}
-
-/// The functions trees may call.
-struct Kernel;
-
-impl Context for Kernel {
-    fn get_value(&self, _identifier: &str) -> Option<&Datum> {
-        None
-    }
-
-    fn call_function(&self, identifier: &str, argument: &Datum) -> EvalexprResult<Datum> {
-        match identifier {
-            "int" => Ok(Datum::Int(i64::from(argument.as_int()? as i32))),
-            "float" => Ok(Datum::Float(f64::from(argument.as_number()? as f32))),
-            "big" => Ok(Datum::String(argument.as_int()?.to_string())),
-            "big::real" => Ok(Datum::Float(convert::as_f64(&Value::Big(Rc::new(big(
-                &argument.as_string()?,
-            )))))),
-            _ => {
-                let both = argument.as_fixed_len_tuple(2)?;
-                pair(identifier, &both[0], &both[1])
-            }
-        }
-    }
-
-    fn are_builtin_functions_disabled(&self) -> bool {
-        true
-    }
-
-    fn set_builtin_functions_disabled(&mut self, _disabled: bool) -> EvalexprResult<()> {
-        Ok(())
-    }
-}
-
-fn pair(identifier: &str, left: &Datum, right: &Datum) -> EvalexprResult<Datum> {
-    if let Some(op) = identifier.strip_prefix("long::") {
-        let (left, right) = (left.as_int()?, right.as_int()?);
-        if right == 0 && matches!(op, "divide" | "remainder") {
-            return Err(EvalexprError::CustomMessage("/ by zero".into()));
-        }
-        return Ok(Datum::Int(match op {
-            "add" => left.wrapping_add(right),
-            "subtract" => left.wrapping_sub(right),
-            "multiply" => left.wrapping_mul(right),
-            "divide" => left.wrapping_div(right),
-            _ => left.wrapping_rem(right),
-        }));
-    }
-    if let Some(op) = identifier.strip_prefix("big::") {
-        let (left, right) = (big(&left.as_string()?), big(&right.as_string()?));
-        if op == "compare" {
-            return Ok(Datum::Int(rank(left.cmp(&right))));
-        }
-        if right == BigInt::from(0) && matches!(op, "divide" | "remainder") {
-            return Err(EvalexprError::CustomMessage(
-                "BigInteger divide by zero".into(),
-            ));
-        }
-        if op == "multiply" && left.bits() + right.bits() > MAX_BIG_BITS {
-            return Err(EvalexprError::CustomMessage(
-                "BigInteger would overflow supported range".into(),
-            ));
-        }
-        let result = match op {
-            "add" => left + right,
-            "subtract" => left - right,
-            "multiply" => left * right,
-            "divide" => left / right,
-            _ => left % right,
-        };
-        return Ok(Datum::String(result.to_string()));
-    }
-    let (text, count) = (left.as_string()?, right.as_int()?);
-    match identifier {
-        "text::repeat" => Ok(Datum::String(text.repeat(count.max(0) as usize))),
-        "text::shift" => {
-            let unit = text.encode_utf16().next().unwrap_or(0);
-            let moved = (i64::from(unit) - count) as u16;
-            Ok(Datum::String(
-                crate::value::text::char_of(moved).to_string(),
-            ))
-        }
-        _ => Err(EvalexprError::FunctionIdentifierNotFound(
-            identifier.to_owned(),
-        )),
-    }
-}
-
-/// The tree as a person reads it: `3 > 2`.
-pub(crate) fn show(lowered: &Lowered<'_>) -> String {
-    match lowered {
-        Lowered::Constant(value) => show_value(value),
-        Lowered::Computed(computed) => show_tree(&computed.tree, true),
-    }
-}
-
-fn show_value(value: &Value<'_>) -> String {
-    match value {
-        Value::Text(text) => format!("{:?}", &**text),
-        other => to_text(other).unwrap_or_else(|| "…".to_owned()),
-    }
-}
-
-fn show_datum(datum: &Datum) -> String {
-    match datum {
-        Datum::String(text) => format!("{text:?}"),
-        Datum::Float(value) if value.fract() == 0.0 || !value.is_finite() => double(*value),
-        Datum::Float(value) => {
-            // A single-precision number shows its own digits, not those of the wider type.
-            let narrow = *value as f32;
-            if f64::from(narrow).to_bits() == value.to_bits() {
-                float(narrow)
-            } else {
-                double(*value)
-            }
-        }
-        Datum::Int(value) => value.to_string(),
-        Datum::Boolean(value) => value.to_string(),
-        other => other.to_string(),
-    }
-}
-
-fn show_tree(tree: &Tree, outermost: bool) -> String {
-    let children = tree.children();
-    match tree.operator() {
-        Operator::Const { value } => show_datum(value),
-        Operator::Not => format!(
-            "!{}",
-            children
-                .first()
-                .map_or_else(String::new, |c| show_tree(c, false))
-        ),
-        // Cutting and rounding are Java's business, not the reader's.
-        Operator::FunctionIdentifier { identifier }
-            if identifier == "int" || identifier == "float" =>
-        {
-            children
-                .first()
-                .map_or_else(String::new, |c| show_tree(c, outermost))
-        }
-        Operator::FunctionIdentifier { identifier } => format!(
-            "{identifier}({})",
-            children
-                .first()
-                .map_or_else(String::new, |c| show_tree(c, true))
-        ),
-        Operator::Tuple => children
-            .iter()
-            .map(|child| show_tree(child, true))
-            .collect::<Vec<_>>()
-            .join(", "),
-        operator => {
-            let sides: Vec<String> = children
-                .iter()
-                .map(|child| show_tree(child, false))
-                .collect();
-            let shown = sides.join(&format!(" {} ", sign(operator)));
-            if outermost {
-                shown
-            } else {
-                format!("({shown})")
-            }
-        }
-    }
-}
-
-fn sign(operator: &Operator) -> &'static str {
-    match operator {
-        Operator::Add => "+",
-        Operator::Sub => "-",
-        Operator::Mul => "*",
-        Operator::Div => "/",
-        Operator::Mod => "%",
-        Operator::Exp => "^",
-        Operator::Eq => "==",
-        Operator::Neq => "!=",
-        Operator::Lt => "<",
-        Operator::Leq => "<=",
-        Operator::Gt => ">",
-        Operator::Geq => ">=",
-        Operator::And => "&&",
-        Operator::Or => "||",
-        _ => "?",
-    }
 }

@@ -8,10 +8,13 @@ pub(crate) mod construct;
 pub(crate) mod control;
 pub(crate) mod explain;
 pub(crate) mod invoke;
+mod kernel;
 pub(crate) mod lower;
 pub(crate) mod navigate;
+pub(crate) mod order;
 pub(crate) mod property;
 pub(crate) mod select;
+mod show;
 
 use std::collections::HashMap;
 use std::rc::Rc;

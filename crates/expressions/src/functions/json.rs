@@ -71,8 +71,14 @@ fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn parse_problem(error: &serde_json::Error) -> Thrown {
-    Thrown::java(if error.is_eof() { END } else { PARSE }, error.to_string())
+/// Jackson tells the end of the text from other problems, except behind a comma and inside a word.
+fn parse_problem(error: &serde_json::Error, text: &str) -> Thrown {
+    let message = error.to_string();
+    let cut = message.contains("parsing a string")
+        || !text
+            .trim_end()
+            .ends_with(|c: char| c == ',' || c.is_ascii_alphabetic());
+    Thrown::java(if error.is_eof() && cut { END } else { PARSE }, message)
 }
 
 /// The first JSON value of a text; what follows it is ignored, as Jackson does.
@@ -91,7 +97,7 @@ fn parse(text: &str) -> Eval<Json> {
                 "No content to map due to end-of-input",
             ));
         }
-        Some(value) => value.map_err(|error| parse_problem(&error))?,
+        Some(value) => value.map_err(|error| parse_problem(&error, text))?,
     };
     // A number must be followed by white space or nothing.
     let rest = &text[values.byte_offset()..];

@@ -10,10 +10,11 @@ use crate::error::{Eval, Thrown};
 use crate::java::date::lenient;
 use crate::java::method::{Arguments, Method, STRING, function, null_pointer};
 use crate::value::text::MAX_TEXT;
-use crate::value::{Class, Key, MapKind, Object, Type, Value};
+use crate::value::{Class, Key, ListKind, MapKind, Object, Type, Value};
 
 const COMPOSER: &str = "org.yaml.snakeyaml.composer.ComposerException";
 const CONSTRUCTOR: &str = "org.yaml.snakeyaml.constructor.ConstructorException";
+const PARSER: &str = "org.yaml.snakeyaml.parser.ParserException";
 const SCANNER: &str = "org.yaml.snakeyaml.scanner.ScannerException";
 const PLAIN: &str = "org.yaml.snakeyaml.error.YAMLException";
 
@@ -21,6 +22,7 @@ const PLAIN: &str = "org.yaml.snakeyaml.error.YAMLException";
 const MAX_DEPTH: usize = 50;
 
 struct Loader<'t, 'a> {
+    source: &'t str,
     events: Parser<'t, granit_parser::StrInput<'t>>,
     anchors: std::collections::HashMap<usize, Value<'a>>,
     aliases: usize,
@@ -34,7 +36,20 @@ impl<'t, 'a> Loader<'t, 'a> {
     fn next(&mut self) -> Eval<Event<'t>> {
         match self.events.next_event() {
             Some(Ok((event, _))) => Ok(event),
-            Some(Err(error)) => Err(problem(SCANNER, error.to_string())),
+            Some(Err(error)) => {
+                let message = error.to_string();
+                let class = if message.contains("anchor") || message.contains("alias") {
+                    COMPOSER
+                } else if ["flow", "parsing", "unclosed bracket"]
+                    .iter()
+                    .any(|word| message.contains(word))
+                {
+                    PARSER
+                } else {
+                    SCANNER
+                };
+                Err(problem(class, message))
+            }
             None => Ok(Event::StreamEnd),
         }
     }
@@ -55,6 +70,24 @@ impl<'t, 'a> Loader<'t, 'a> {
         }
     }
 
+    /// A block that runs to an end without line break has none either.
+    fn chomped<'s>(&self, block: &'s str) -> &'s str {
+        let Some(inner) = block.strip_suffix('\n') else {
+            return block;
+        };
+        let last = |text: &'_ str| {
+            text.rsplit(['\n', ' '])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        if !self.source.ends_with('\n') && last(self.source) == last(inner) {
+            inner
+        } else {
+            block
+        }
+    }
+
     fn keep(&mut self, anchor: usize, value: &Value<'a>) {
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());
@@ -71,7 +104,9 @@ impl<'t, 'a> Loader<'t, 'a> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(tag_name);
-                let value = scalar(&text, style == ScalarStyle::Plain, tag.as_deref())?;
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let text = if block { self.chomped(&text) } else { &text };
+                let value = scalar(text, style == ScalarStyle::Plain, tag.as_deref())?;
                 self.keep(anchor, &value);
                 Ok(value)
             }
@@ -92,7 +127,11 @@ impl<'t, 'a> Loader<'t, 'a> {
             Event::MappingStart(_, anchor, tag) => {
                 let tag = tag.as_deref().map(tag_name);
                 known_tag(tag.as_deref(), &["map", "set"])?;
-                let value = self.mapping(depth)?;
+                let mut value = self.mapping(depth)?;
+                if let (Some("set"), Value::Map(map)) = (tag.as_deref(), &value) {
+                    let keys = map.entries().into_iter().map(|(key, _)| key).collect();
+                    value = Value::list(ListKind::KeySet, keys);
+                }
                 self.keep(anchor, &value);
                 Ok(value)
             }
@@ -359,9 +398,7 @@ fn timestamp<'a>(text: &str) -> Option<Value<'a>> {
     if time.len() == rest.len() || time.len() < 7 {
         return None;
     }
-    let split = time
-        .find(|c: char| matches!(c, 'Z' | '+' | '-' | ' '))
-        .unwrap_or(time.len());
+    let split = time.find(['Z', '+', '-', ' ']).unwrap_or(time.len());
     let (clock, zone) = time.split_at(split);
     let mut parts = clock.split(':');
     let hour = number(parts.next(), &[1, 2])?;
@@ -405,7 +442,14 @@ fn load<'a>(name: &str, value: &Value<'a>) -> Eval<Vec<Value<'a>>> {
             "found character '\\t(TAB)' that cannot start any token",
         )));
     }
+    let blank = text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    if blank {
+        return Ok(Vec::new());
+    }
     let mut loader = Loader {
+        source: text,
         events: Parser::new_from_str(text),
         anchors: std::collections::HashMap::new(),
         aliases: 0,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 use super::method::{Arguments, INT, LONG, Method, STRING, function, method, null_pointer};
 use crate::error::{Eval, ILLEGAL_ARGUMENT, Thrown};
-use crate::eval::lower;
+use crate::eval::order;
 use crate::value::object::Moment;
 use crate::value::{Class, Object, Type, Value};
 
@@ -144,10 +144,10 @@ pub(crate) fn parse_deprecated(text: &str) -> Eval<i64> {
                 letters.next();
             }
             let word = word.to_lowercase();
-            let starts = |name: &&str| name.to_lowercase().starts_with(&word);
+            let starts = |name: &str| name.to_lowercase().starts_with(&word);
             if word.len() < 2 {
                 return Err(wrong());
-            } else if let Some(found) = MONTHS.iter().position(|name| starts(&name)) {
+            } else if let Some(found) = MONTHS.iter().position(|name| starts(name)) {
                 month = Some(found as i64);
             } else if matches!(word.as_str(), "gmt" | "ut" | "utc") {
                 offset = Some(0);
@@ -157,7 +157,7 @@ pub(crate) fn parse_deprecated(text: &str) -> Eval<i64> {
                 hour = hour.map(|hour| if hour < 12 { hour + 12 } else { hour });
             } else if word == "am" {
                 hour = hour.map(|hour| if hour == 12 { 0 } else { hour });
-            } else if !WEEKDAYS.iter().any(|name| starts(&name)) {
+            } else if !WEEKDAYS.iter().any(|name| starts(name)) {
                 return Err(wrong());
             }
         } else {
@@ -217,7 +217,7 @@ pub(crate) static METHODS: &[Method] = &[
         Ok(Value::Bool(millis(this)? > millis(&args[0])?))
     }),
     method("compareTo", &[DATE], |_, this, args| {
-        lower::natural(this, &args[0]).map(|order| Value::Int(order as i32))
+        order::natural(this, &args[0]).map(|order| Value::Int(order as i32))
     }),
     method("toInstant", &[], |_, this, _| {
         let moment = Moment::from_millis(millis(this)?);

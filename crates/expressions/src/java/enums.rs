@@ -2,7 +2,7 @@
 
 use super::method::{Arguments, INT, LONG, Method, OBJECT, STRING, function, method};
 use crate::error::{ILLEGAL_ARGUMENT, STRING_BOUNDS, Thrown};
-use crate::eval::lower;
+use crate::eval::order;
 use crate::java::convert::{constant_named, too_large};
 use crate::value::equality::{equals, hash};
 use crate::value::object::{DAYS, Object, STYLES};
@@ -42,7 +42,7 @@ fn ordinal<'a>(this: &Value<'a>) -> Value<'a> {
 
 /// `Enum.compareTo`: the difference of the positions.
 fn compare<'a>(this: &Value<'a>, other: &Value<'a>) -> Result<Value<'a>, Thrown> {
-    lower::natural(this, other)?;
+    order::natural(this, other)?;
     match (ordinal(this), ordinal(other)) {
         (Value::Int(left), Value::Int(right)) => Ok(Value::Int(left - right)),
         _ => Ok(Value::Null),

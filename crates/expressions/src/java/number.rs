@@ -9,7 +9,7 @@ use super::method::{
     Arguments, BOOL, BYTE, CHARS, DOUBLE, FLOAT, INT, LONG, Method, STRING, function, method,
 };
 use crate::error::{ARITHMETIC, Eval, NUMBER_FORMAT, Thrown};
-use crate::eval::lower::java_order;
+use crate::eval::order::java_order;
 use crate::value::text::{double, float};
 use crate::value::{Class, Type, Value};
 

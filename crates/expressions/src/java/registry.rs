@@ -1,7 +1,9 @@
 //! Which types may be named, which may be made, and which methods each class has.
 
 use super::method::Method;
-use super::{collection, date, date_format, enums, math, number, random, string, time, uuid};
+use super::{
+    collection, date, date_format, enums, math, number, random, string, time_methods, uuid,
+};
 use crate::value::{Class, Type};
 
 /// The types `T(…)` and `new` accept.
@@ -101,9 +103,9 @@ fn table(class: Type) -> &'static [Method] {
         Class::UrlEncoder => string::URL_ENCODER,
         Class::Date => date::METHODS,
         Class::SimpleDateFormat => date_format::METHODS,
-        Class::LocalDate => time::LOCAL_DATE,
-        Class::LocalDateTime => time::LOCAL_DATE_TIME,
-        Class::Instant => time::INSTANT,
+        Class::LocalDate => time_methods::LOCAL_DATE,
+        Class::LocalDateTime => time_methods::LOCAL_DATE_TIME,
+        Class::Instant => time_methods::INSTANT,
         Class::DayOfWeek => enums::DAY_OF_WEEK,
         Class::ChronoUnit => enums::CHRONO_UNIT,
         Class::Status => enums::STATUS,
@@ -130,7 +132,7 @@ pub(crate) fn methods(class: Type) -> impl Iterator<Item = &'static Method> {
     } else {
         enums::COMMON
     };
-    let shifts = (!class.is_array()).then(|| time::shifts(class.class));
+    let shifts = (!class.is_array()).then(|| time_methods::shifts(class.class));
     table(class)
         .iter()
         .chain(extra(class))

@@ -50,7 +50,7 @@ fn out_of_range(begin: i32, end: i32, length: usize) -> Thrown {
     )
 }
 
-fn substring<'t>(text: &'t str, begin: i32, end: i32) -> Eval<&'t str> {
+fn substring(text: &str, begin: i32, end: i32) -> Eval<&str> {
     let units = length(text);
     let fits = begin >= 0 && begin <= end && end as usize <= units;
     if !fits {

@@ -1,16 +1,15 @@
-//! `java.time`: dates, moments and units, in UTC.
+//! `java.time`: dates, moments and units, in UTC. Their methods are in `time_methods`.
 
 use chrono::{
     DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone,
     Timelike,
 };
 
-use super::method::{Arguments, CHARS, INT, LONG, Method, OBJECT, function, method, null_pointer};
+use super::method::null_pointer;
 use crate::error::{ARITHMETIC, DATE_PARSE, DATE_TIME, Eval, Thrown, UNSUPPORTED_TEMPORAL};
 use crate::eval::Machine;
-use crate::eval::lower;
 use crate::value::object::{Moment, Zone};
-use crate::value::{Class, Object, Type, Value};
+use crate::value::{Object, Value};
 
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
 
@@ -34,11 +33,11 @@ pub(crate) const UNITS: [(&str, &str, i128); 16] = [
     ("FOREVER", "Forever", 0),
 ];
 
-const DAYS: u8 = 7;
-const WEEKS: u8 = 8;
+pub(super) const DAYS: u8 = 7;
+pub(super) const WEEKS: u8 = 8;
 
 /// How many months a unit has.
-fn months_in(unit: u8) -> Option<i64> {
+pub(super) fn months_in(unit: u8) -> Option<i64> {
     match unit {
         9 => Some(1),
         10 => Some(12),
@@ -49,15 +48,15 @@ fn months_in(unit: u8) -> Option<i64> {
     }
 }
 
-fn overflow() -> Thrown {
+pub(super) fn overflow() -> Thrown {
     Thrown::java(ARITHMETIC, "long overflow")
 }
 
-fn out_of_range(what: &str) -> Thrown {
+pub(super) fn out_of_range(what: &str) -> Thrown {
     Thrown::java(DATE_TIME, format!("Invalid value for {what}"))
 }
 
-fn unsupported_unit(unit: u8) -> Thrown {
+pub(super) fn unsupported_unit(unit: u8) -> Thrown {
     Thrown::java(
         UNSUPPORTED_TEMPORAL,
         format!("Unsupported unit: {}", UNITS[usize::from(unit)].1),
@@ -77,7 +76,7 @@ pub(crate) fn date_text(date: NaiveDate) -> String {
     format!("{shown}-{:02}-{:02}", date.month(), date.day())
 }
 
-fn fraction_text(nanos: u32) -> String {
+pub(super) fn fraction_text(nanos: u32) -> String {
     if nanos == 0 {
         String::new()
     } else if nanos.is_multiple_of(1_000_000) {
@@ -174,14 +173,14 @@ pub(crate) fn parse_zone(text: &str) -> Eval<Zone> {
     })
 }
 
-fn unparsed(text: &str, index: usize) -> Thrown {
+pub(super) fn unparsed(text: &str, index: usize) -> Thrown {
     Thrown::java(
         DATE_PARSE,
         format!("Text '{text}' could not be parsed at index {index}"),
     )
 }
 
-fn digits_at(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
+pub(super) fn digits_at(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
     let part = text.get(range)?;
     part.bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -190,7 +189,7 @@ fn digits_at(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
 }
 
 /// `LocalDate.parse`: `2024-02-29`.
-fn parse_date(text: &str) -> Eval<NaiveDate> {
+pub(super) fn parse_date(text: &str) -> Eval<NaiveDate> {
     let shape = text.len() == 10
         && text.is_ascii()
         && text.as_bytes()[4] == b'-'
@@ -227,7 +226,7 @@ fn parse_date(text: &str) -> Eval<NaiveDate> {
     })
 }
 
-fn invalid_date(year: i32, month: u32, day: u32) -> Thrown {
+pub(super) fn invalid_date(year: i32, month: u32, day: u32) -> Thrown {
     if !(1..=12).contains(&month) {
         return Thrown::java(
             DATE_TIME,
@@ -251,7 +250,7 @@ fn invalid_date(year: i32, month: u32, day: u32) -> Thrown {
 }
 
 /// `10:15`, `10:15:30`, `10:15:30.123`.
-fn parse_time(whole: &str, text: &str, offset: usize) -> Eval<NaiveTime> {
+pub(super) fn parse_time(whole: &str, text: &str, offset: usize) -> Eval<NaiveTime> {
     let fail = |index: usize| unparsed(whole, offset + index);
     let hour = digits_at(text, 0..2).ok_or_else(|| fail(0))?;
     if text.as_bytes().get(2) != Some(&b':') {
@@ -281,7 +280,7 @@ fn parse_time(whole: &str, text: &str, offset: usize) -> Eval<NaiveTime> {
     })
 }
 
-fn parse_date_time(text: &str) -> Eval<NaiveDateTime> {
+pub(super) fn parse_date_time(text: &str) -> Eval<NaiveDateTime> {
     let Some((date, time)) = text.split_once(['T', 't']) else {
         return Err(unparsed(text, text.len().min(10)));
     };
@@ -289,7 +288,7 @@ fn parse_date_time(text: &str) -> Eval<NaiveDateTime> {
     Ok(date.and_time(parse_time(text, time, 11)?))
 }
 
-fn parse_instant(text: &str) -> Eval<Moment> {
+pub(super) fn parse_instant(text: &str) -> Eval<Moment> {
     let (local, offset) = match text.strip_suffix(['Z', 'z']) {
         Some(local) => (local, 0),
         None => {
@@ -315,7 +314,7 @@ fn parse_instant(text: &str) -> Eval<Moment> {
     })
 }
 
-fn date_of(value: &Value<'_>) -> Eval<NaiveDate> {
+pub(super) fn date_of(value: &Value<'_>) -> Eval<NaiveDate> {
     match value {
         Value::Object(Object::LocalDate(date)) => Ok(*date),
         Value::Object(Object::LocalDateTime(moment)) => Ok(moment.date()),
@@ -330,7 +329,7 @@ fn date_of(value: &Value<'_>) -> Eval<NaiveDate> {
     }
 }
 
-fn date_time_of(value: &Value<'_>) -> Eval<NaiveDateTime> {
+pub(super) fn date_time_of(value: &Value<'_>) -> Eval<NaiveDateTime> {
     match value {
         Value::Object(Object::LocalDateTime(moment)) => Ok(*moment),
         Value::Null => Err(null_pointer()),
@@ -344,7 +343,7 @@ fn date_time_of(value: &Value<'_>) -> Eval<NaiveDateTime> {
     }
 }
 
-fn moment_of(value: &Value<'_>) -> Eval<Moment> {
+pub(super) fn moment_of(value: &Value<'_>) -> Eval<Moment> {
     match value {
         Value::Object(Object::Instant(moment)) => Ok(*moment),
         Value::Null => Err(null_pointer()),
@@ -379,7 +378,7 @@ pub(crate) fn supports(value: &Value<'_>, unit: u8) -> bool {
     }
 }
 
-fn months_between(start: NaiveDateTime, end: NaiveDateTime) -> i64 {
+pub(super) fn months_between(start: NaiveDateTime, end: NaiveDateTime) -> i64 {
     let count = |at: NaiveDateTime| i64::from(at.year()) * 12 + i64::from(at.month0());
     let months = count(end) - count(start);
     let rest = |at: NaiveDateTime| (at.day(), at.time());
@@ -392,7 +391,7 @@ fn months_between(start: NaiveDateTime, end: NaiveDateTime) -> i64 {
     }
 }
 
-fn nanos_between(start: NaiveDateTime, end: NaiveDateTime) -> i128 {
+pub(super) fn nanos_between(start: NaiveDateTime, end: NaiveDateTime) -> i128 {
     let total = |at: NaiveDateTime| {
         i128::from(at.and_utc().timestamp()) * 1_000_000_000 + i128::from(at.nanosecond())
     };
@@ -431,7 +430,7 @@ pub(crate) fn until(start: &Value<'_>, end: &Value<'_>, unit: u8) -> Eval<i64> {
     i64::try_from(nanos_between(from, to) / length).map_err(|_| overflow())
 }
 
-fn plus_months(date: NaiveDate, months: i64) -> Eval<NaiveDate> {
+pub(super) fn plus_months(date: NaiveDate, months: i64) -> Eval<NaiveDate> {
     let moved = u32::try_from(months.unsigned_abs()).ok().and_then(|count| {
         if months >= 0 {
             date.checked_add_months(Months::new(count))
@@ -442,7 +441,7 @@ fn plus_months(date: NaiveDate, months: i64) -> Eval<NaiveDate> {
     moved.ok_or_else(|| out_of_range("Year (valid values -999999999 - 999999999)"))
 }
 
-fn plus_days(date: NaiveDate, days: i64) -> Eval<NaiveDate> {
+pub(super) fn plus_days(date: NaiveDate, days: i64) -> Eval<NaiveDate> {
     let moved = if days >= 0 {
         date.checked_add_days(Days::new(days as u64))
     } else {
@@ -451,7 +450,7 @@ fn plus_days(date: NaiveDate, days: i64) -> Eval<NaiveDate> {
     moved.ok_or_else(|| out_of_range("EpochDay"))
 }
 
-fn plus_nanos(at: NaiveDateTime, nanos: i128) -> Eval<NaiveDateTime> {
+pub(super) fn plus_nanos(at: NaiveDateTime, nanos: i128) -> Eval<NaiveDateTime> {
     let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).map_err(|_| overflow())?;
     let rest = nanos.rem_euclid(1_000_000_000) as i64;
     TimeDelta::try_seconds(seconds)
@@ -461,7 +460,7 @@ fn plus_nanos(at: NaiveDateTime, nanos: i128) -> Eval<NaiveDateTime> {
 }
 
 /// A temporal value moved by an amount of a unit.
-fn plus<'a>(this: &Value<'a>, amount: i64, unit: u8) -> Eval<Value<'a>> {
+pub(super) fn plus<'a>(this: &Value<'a>, amount: i64, unit: u8) -> Eval<Value<'a>> {
     if !supports(this, unit) {
         return Err(unsupported_unit(unit));
     }
@@ -492,7 +491,7 @@ fn plus<'a>(this: &Value<'a>, amount: i64, unit: u8) -> Eval<Value<'a>> {
     Ok(Value::Object(object))
 }
 
-fn truncated<'a>(this: &Value<'a>, unit: u8) -> Eval<Value<'a>> {
+pub(super) fn truncated<'a>(this: &Value<'a>, unit: u8) -> Eval<Value<'a>> {
     if unit > DAYS {
         return Err(Thrown::java(
             UNSUPPORTED_TEMPORAL,
@@ -518,18 +517,18 @@ fn truncated<'a>(this: &Value<'a>, unit: u8) -> Eval<Value<'a>> {
     }))
 }
 
-fn unit_of(value: &Value<'_>) -> Eval<u8> {
+pub(super) fn unit_of(value: &Value<'_>) -> Eval<u8> {
     match value {
         Value::Object(Object::ChronoUnit(unit)) => Ok(*unit),
         _ => Err(null_pointer()),
     }
 }
 
-fn negated(amount: i64) -> Eval<i64> {
+pub(super) fn negated(amount: i64) -> Eval<i64> {
     amount.checked_neg().ok_or_else(overflow)
 }
 
-fn in_zone(machine: &Machine<'_>, zone: Option<&Value<'_>>) -> Eval<NaiveDateTime> {
+pub(super) fn in_zone(machine: &Machine<'_>, zone: Option<&Value<'_>>) -> Eval<NaiveDateTime> {
     let millis = machine.scope.environment.now_ms();
     let now = DateTime::from_timestamp_millis(millis).ok_or_else(|| out_of_range("EpochDay"))?;
     Ok(match zone {
@@ -544,7 +543,7 @@ fn in_zone(machine: &Machine<'_>, zone: Option<&Value<'_>>) -> Eval<NaiveDateTim
     })
 }
 
-fn moment_in_zone<'a>(at: &Value<'_>, zone: &Value<'a>) -> Eval<NaiveDateTime> {
+pub(super) fn moment_in_zone<'a>(at: &Value<'_>, zone: &Value<'a>) -> Eval<NaiveDateTime> {
     let moment = moment_of(at)?;
     let utc = DateTime::from_timestamp(moment.seconds, moment.nanos)
         .ok_or_else(|| out_of_range("EpochDay"))?
@@ -560,7 +559,7 @@ fn moment_in_zone<'a>(at: &Value<'_>, zone: &Value<'a>) -> Eval<NaiveDateTime> {
     }
 }
 
-fn offset(value: &Value<'_>) -> Eval<i64> {
+pub(super) fn offset(value: &Value<'_>) -> Eval<i64> {
     match value {
         Value::Object(Object::Zone(Zone::Offset(seconds))) => Ok(i64::from(*seconds)),
         Value::Null => Err(null_pointer()),
@@ -571,7 +570,7 @@ fn offset(value: &Value<'_>) -> Eval<i64> {
     }
 }
 
-fn new_date<'a>(year: i32, month: i32, day: i32) -> Eval<Value<'a>> {
+pub(super) fn new_date<'a>(year: i32, month: i32, day: i32) -> Eval<Value<'a>> {
     let fields = u32::try_from(month).ok().zip(u32::try_from(day).ok());
     fields
         .and_then(|(month, day)| NaiveDate::from_ymd_opt(year, month, day))
@@ -585,7 +584,7 @@ fn new_date<'a>(year: i32, month: i32, day: i32) -> Eval<Value<'a>> {
         })
 }
 
-fn new_date_time<'a>(date: Value<'a>, time: [i32; 4]) -> Eval<Value<'a>> {
+pub(super) fn new_date_time<'a>(date: Value<'a>, time: [i32; 4]) -> Eval<Value<'a>> {
     let [hour, minute, second, nano] = time;
     let part = |value: i32| u32::try_from(value).unwrap_or(u32::MAX);
     let date = date_of(&date)?;
@@ -608,18 +607,18 @@ fn new_date_time<'a>(date: Value<'a>, time: [i32; 4]) -> Eval<Value<'a>> {
         })
 }
 
-fn month_number(value: &Value<'_>) -> Eval<i32> {
+pub(super) fn month_number(value: &Value<'_>) -> Eval<i32> {
     match value {
         Value::Object(Object::Month(month)) => Ok(i32::from(*month)),
         _ => Err(null_pointer()),
     }
 }
 
-fn leap(date: NaiveDate) -> bool {
+pub(super) fn leap(date: NaiveDate) -> bool {
     date.leap_year()
 }
 
-fn month_length(date: NaiveDate) -> i32 {
+pub(super) fn month_length(date: NaiveDate) -> i32 {
     match date.month() {
         2 if leap(date) => 29,
         2 => 28,
@@ -629,7 +628,7 @@ fn month_length(date: NaiveDate) -> i32 {
 }
 
 /// Changes a field of the date part; a day beyond the month moves to its end for years and months.
-fn with_date<'a>(
+pub(super) fn with_date<'a>(
     this: &Value<'a>,
     change: impl FnOnce(NaiveDate) -> Eval<NaiveDate>,
 ) -> Eval<Value<'a>> {
@@ -641,14 +640,14 @@ fn with_date<'a>(
     }))
 }
 
-fn clipped(year: i32, month: u32, day: u32) -> Eval<NaiveDate> {
+pub(super) fn clipped(year: i32, month: u32, day: u32) -> Eval<NaiveDate> {
     (28..=day.max(28))
         .rev()
         .find_map(|last| NaiveDate::from_ymd_opt(year, month, day.min(last)))
         .ok_or_else(|| invalid_date(year, month, day))
 }
 
-fn with_time<'a>(
+pub(super) fn with_time<'a>(
     this: &Value<'a>,
     change: impl FnOnce(NaiveDateTime) -> Option<NaiveDateTime>,
     what: &str,
@@ -658,7 +657,7 @@ fn with_time<'a>(
         .ok_or_else(|| out_of_range(what))
 }
 
-fn compare_dates(left: NaiveDate, right: NaiveDate) -> i32 {
+pub(super) fn compare_dates(left: NaiveDate, right: NaiveDate) -> i32 {
     let parts = |date: NaiveDate| [date.year(), date.month() as i32, date.day() as i32];
     parts(left)
         .iter()
@@ -667,464 +666,3 @@ fn compare_dates(left: NaiveDate, right: NaiveDate) -> i32 {
         .find(|difference| *difference != 0)
         .unwrap_or(0)
 }
-
-const UNIT: Type = Type::of(Class::TemporalUnit);
-const TEMPORAL: Type = Type::of(Class::Temporal);
-const ACCESSOR: Type = Type::of(Class::TemporalAccessor);
-const ADJUSTER: Type = Type::of(Class::TemporalAdjuster);
-const ZONE: Type = Type::of(Class::ZoneId);
-const OFFSET: Type = Type::of(Class::ZoneOffset);
-const MONTH: Type = Type::of(Class::Month);
-const INSTANT_TYPE: Type = Type::of(Class::Instant);
-const DATE: Type = Type::of(Class::ChronoLocalDate);
-const DATE_AND_TIME: Type = Type::of(Class::ChronoLocalDateTime);
-
-macro_rules! shift {
-    ($plus:literal, $minus:literal, $unit:expr) => {
-        [
-            method($plus, &[LONG], |_, this, args| {
-                plus(this, args.long(0), $unit)
-            }),
-            method($minus, &[LONG], |_, this, args| {
-                plus(this, negated(args.long(0))?, $unit)
-            }),
-        ]
-    };
-}
-
-const fn pair(methods: [Method; 2]) -> [Method; 2] {
-    methods
-}
-
-fn adjust<'a>(this: &Value<'a>, adjuster: &Value<'a>) -> Eval<Value<'a>> {
-    match adjuster {
-        Value::Object(Object::DayOfWeek(day)) => with_date(this, |date| {
-            let today = i64::from(date.weekday().number_from_monday());
-            plus_days(date, i64::from(*day) - today)
-        }),
-        Value::Object(Object::LocalDate(new)) => with_date(this, |_| Ok(*new)),
-        Value::Object(Object::LocalDateTime(_) | Object::Instant(_))
-            if this.class() == adjuster.class() =>
-        {
-            Ok(adjuster.clone())
-        }
-        _ => Err(Thrown::java(
-            UNSUPPORTED_TEMPORAL,
-            "Unsupported field: EpochDay",
-        )),
-    }
-}
-
-static DATE_SHIFTS: [[Method; 2]; 4] = [
-    pair(shift!("plusDays", "minusDays", DAYS)),
-    pair(shift!("plusWeeks", "minusWeeks", WEEKS)),
-    pair(shift!("plusMonths", "minusMonths", 9)),
-    pair(shift!("plusYears", "minusYears", 10)),
-];
-
-static TIME_SHIFTS: [[Method; 2]; 4] = [
-    pair(shift!("plusHours", "minusHours", 5)),
-    pair(shift!("plusMinutes", "minusMinutes", 4)),
-    pair(shift!("plusSeconds", "minusSeconds", 3)),
-    pair(shift!("plusNanos", "minusNanos", 0)),
-];
-
-static INSTANT_SHIFTS: [[Method; 2]; 3] = [
-    pair(shift!("plusMillis", "minusMillis", 2)),
-    pair(shift!("plusSeconds", "minusSeconds", 3)),
-    pair(shift!("plusNanos", "minusNanos", 0)),
-];
-
-/// The methods that only move a value by a unit.
-pub(crate) fn shifts(class: Class) -> impl Iterator<Item = &'static Method> {
-    let (first, second): (&'static [[Method; 2]], &'static [[Method; 2]]) = match class {
-        Class::LocalDate => (&DATE_SHIFTS, &[]),
-        Class::LocalDateTime => (&DATE_SHIFTS, &TIME_SHIFTS),
-        Class::Instant => (&INSTANT_SHIFTS, &[]),
-        _ => (&[], &[]),
-    };
-    first.iter().chain(second).flatten()
-}
-
-/// `LocalDate`.
-pub(crate) static LOCAL_DATE: &[Method] = &[
-    function("now", &[], |machine, _, _| {
-        Ok(Value::Object(Object::LocalDate(
-            in_zone(machine, None)?.date(),
-        )))
-    }),
-    function("now", &[ZONE], |machine, _, args| {
-        Ok(Value::Object(Object::LocalDate(
-            in_zone(machine, Some(&args[0]))?.date(),
-        )))
-    }),
-    function("of", &[INT, INT, INT], |_, _, args| {
-        new_date(args.int(0), args.int(1), args.int(2))
-    }),
-    function("of", &[INT, MONTH, INT], |_, _, args| {
-        new_date(args.int(0), month_number(&args[1])?, args.int(2))
-    }),
-    function("ofYearDay", &[INT, INT], |_, _, args| {
-        u32::try_from(args.int(1))
-            .ok()
-            .and_then(|day| NaiveDate::from_yo_opt(args.int(0), day))
-            .map(|date| Value::Object(Object::LocalDate(date)))
-            .ok_or_else(|| out_of_range("DayOfYear (valid values 1 - 365/366)"))
-    }),
-    function("ofEpochDay", &[LONG], |_, _, args| {
-        let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).ok_or_else(overflow)?;
-        plus_days(epoch, args.long(0)).map(|date| Value::Object(Object::LocalDate(date)))
-    }),
-    function("ofInstant", &[INSTANT_TYPE, ZONE], |_, _, args| {
-        let at = moment_in_zone(&args[0], &args[1])?;
-        Ok(Value::Object(Object::LocalDate(at.date())))
-    }),
-    function("parse", &[CHARS], |_, _, args| {
-        parse_date(args.text(0)?).map(|date| Value::Object(Object::LocalDate(date)))
-    }),
-    function("from", &[ACCESSOR], |_, _, args| {
-        date_of(&args[0]).map(|date| Value::Object(Object::LocalDate(date)))
-    }),
-    method("getYear", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.year()))
-    }),
-    method("getMonthValue", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.month() as i32))
-    }),
-    method("getDayOfMonth", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.day() as i32))
-    }),
-    method("getDayOfYear", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.ordinal() as i32))
-    }),
-    method("getDayOfWeek", &[], |_, this, _| day_of_week(this)),
-    method("isLeapYear", &[], |_, this, _| {
-        Ok(Value::Bool(leap(date_of(this)?)))
-    }),
-    method("lengthOfMonth", &[], |_, this, _| {
-        Ok(Value::Int(month_length(date_of(this)?)))
-    }),
-    method("lengthOfYear", &[], |_, this, _| {
-        Ok(Value::Int(if leap(date_of(this)?) { 366 } else { 365 }))
-    }),
-    method("toEpochDay", &[], |_, this, _| {
-        let days = i64::from(date_of(this)?.num_days_from_ce()) - 719_163;
-        Ok(Value::Long(days))
-    }),
-    method("atStartOfDay", &[], |_, this, _| {
-        new_date_time(this.clone(), [0; 4])
-    }),
-    method("atTime", &[INT, INT], |_, this, args| {
-        new_date_time(this.clone(), [args.int(0), args.int(1), 0, 0])
-    }),
-    method("atTime", &[INT, INT, INT], |_, this, args| {
-        new_date_time(this.clone(), [args.int(0), args.int(1), args.int(2), 0])
-    }),
-    method("atTime", &[INT, INT, INT, INT], |_, this, args| {
-        new_date_time(
-            this.clone(),
-            [args.int(0), args.int(1), args.int(2), args.int(3)],
-        )
-    }),
-    method("isAfter", &[DATE], |_, this, args| {
-        Ok(Value::Bool(date_of(this)? > date_of(&args[0])?))
-    }),
-    method("isBefore", &[DATE], |_, this, args| {
-        Ok(Value::Bool(date_of(this)? < date_of(&args[0])?))
-    }),
-    method("isEqual", &[DATE], |_, this, args| {
-        Ok(Value::Bool(date_of(this)? == date_of(&args[0])?))
-    }),
-    method("compareTo", &[DATE], |_, this, args| {
-        Ok(Value::Int(compare_dates(
-            date_of(this)?,
-            date_of(&args[0])?,
-        )))
-    }),
-    method("isSupported", &[UNIT], |_, this, args| {
-        Ok(Value::Bool(
-            unit_of(&args[0]).is_ok_and(|unit| supports(this, unit)),
-        ))
-    }),
-    method("plus", &[LONG, UNIT], |_, this, args| {
-        plus(this, args.long(0), unit_of(&args[1])?)
-    }),
-    method("minus", &[LONG, UNIT], |_, this, args| {
-        plus(this, negated(args.long(0))?, unit_of(&args[1])?)
-    }),
-    method("until", &[TEMPORAL, UNIT], |_, this, args| {
-        until(this, &args[0], unit_of(&args[1])?).map(Value::Long)
-    }),
-    method("with", &[ADJUSTER], |_, this, args| adjust(this, &args[0])),
-    method("withYear", &[INT], |_, this, args| {
-        with_date(this, |date| clipped(args.int(0), date.month(), date.day()))
-    }),
-    method("withMonth", &[INT], |_, this, args| {
-        let month = u32::try_from(args.int(0)).unwrap_or(0);
-        with_date(this, |date| clipped(date.year(), month, date.day()))
-    }),
-    method("withDayOfMonth", &[INT], |_, this, args| {
-        let day = u32::try_from(args.int(0)).unwrap_or(0);
-        with_date(this, |date| {
-            date.with_day(day)
-                .ok_or_else(|| invalid_date(date.year(), date.month(), day))
-        })
-    }),
-    method("withDayOfYear", &[INT], |_, this, args| {
-        let day = u32::try_from(args.int(0)).unwrap_or(0);
-        with_date(this, |date| {
-            date.with_ordinal(day)
-                .ok_or_else(|| out_of_range("DayOfYear (valid values 1 - 365/366)"))
-        })
-    }),
-];
-
-/// `LocalDateTime`.
-pub(crate) static LOCAL_DATE_TIME: &[Method] = &[
-    function("now", &[], |machine, _, _| {
-        Ok(Value::Object(Object::LocalDateTime(in_zone(
-            machine, None,
-        )?)))
-    }),
-    function("now", &[ZONE], |machine, _, args| {
-        let now = in_zone(machine, Some(&args[0]))?;
-        Ok(Value::Object(Object::LocalDateTime(now)))
-    }),
-    function("of", &[INT, INT, INT, INT, INT], |_, _, args| {
-        let date = new_date(args.int(0), args.int(1), args.int(2))?;
-        new_date_time(date, [args.int(3), args.int(4), 0, 0])
-    }),
-    function("of", &[INT, INT, INT, INT, INT, INT], |_, _, args| {
-        let date = new_date(args.int(0), args.int(1), args.int(2))?;
-        new_date_time(date, [args.int(3), args.int(4), args.int(5), 0])
-    }),
-    function("of", &[INT, INT, INT, INT, INT, INT, INT], |_, _, args| {
-        let date = new_date(args.int(0), args.int(1), args.int(2))?;
-        new_date_time(date, [args.int(3), args.int(4), args.int(5), args.int(6)])
-    }),
-    function("of", &[INT, MONTH, INT, INT, INT], |_, _, args| {
-        let date = new_date(args.int(0), month_number(&args[1])?, args.int(2))?;
-        new_date_time(date, [args.int(3), args.int(4), 0, 0])
-    }),
-    function("ofEpochSecond", &[LONG, INT, OFFSET], |_, _, args| {
-        let nanos = u32::try_from(args.int(1)).map_err(|_| out_of_range("NanoOfSecond"))?;
-        DateTime::from_timestamp(args.long(0).saturating_add(offset(&args[2])?), nanos)
-            .map(|at| Value::Object(Object::LocalDateTime(at.naive_utc())))
-            .ok_or_else(|| out_of_range("EpochDay"))
-    }),
-    function("ofInstant", &[INSTANT_TYPE, ZONE], |_, _, args| {
-        let at = moment_in_zone(&args[0], &args[1])?;
-        Ok(Value::Object(Object::LocalDateTime(at)))
-    }),
-    function("parse", &[CHARS], |_, _, args| {
-        parse_date_time(args.text(0)?).map(|at| Value::Object(Object::LocalDateTime(at)))
-    }),
-    function("from", &[ACCESSOR], |_, _, args| {
-        date_time_of(&args[0]).map(|at| Value::Object(Object::LocalDateTime(at)))
-    }),
-    method("getYear", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.year()))
-    }),
-    method("getMonthValue", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.month() as i32))
-    }),
-    method("getDayOfMonth", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.day() as i32))
-    }),
-    method("getDayOfYear", &[], |_, this, _| {
-        Ok(Value::Int(date_of(this)?.ordinal() as i32))
-    }),
-    method("getDayOfWeek", &[], |_, this, _| day_of_week(this)),
-    method("getHour", &[], |_, this, _| {
-        Ok(Value::Int(date_time_of(this)?.hour() as i32))
-    }),
-    method("getMinute", &[], |_, this, _| {
-        Ok(Value::Int(date_time_of(this)?.minute() as i32))
-    }),
-    method("getSecond", &[], |_, this, _| {
-        Ok(Value::Int(date_time_of(this)?.second() as i32))
-    }),
-    method("getNano", &[], |_, this, _| {
-        Ok(Value::Int(date_time_of(this)?.nanosecond() as i32))
-    }),
-    method("toLocalDate", &[], |_, this, _| {
-        Ok(Value::Object(Object::LocalDate(date_of(this)?)))
-    }),
-    method("toInstant", &[OFFSET], |_, this, args| {
-        let at = date_time_of(this)?.and_utc();
-        Ok(Value::Object(Object::Instant(Moment {
-            seconds: at.timestamp() - offset(&args[0])?,
-            nanos: at.timestamp_subsec_nanos(),
-        })))
-    }),
-    method("toEpochSecond", &[OFFSET], |_, this, args| {
-        let at = date_time_of(this)?.and_utc();
-        Ok(Value::Long(at.timestamp() - offset(&args[0])?))
-    }),
-    method("isAfter", &[DATE_AND_TIME], |_, this, args| {
-        Ok(Value::Bool(date_time_of(this)? > date_time_of(&args[0])?))
-    }),
-    method("isBefore", &[DATE_AND_TIME], |_, this, args| {
-        Ok(Value::Bool(date_time_of(this)? < date_time_of(&args[0])?))
-    }),
-    method("isEqual", &[DATE_AND_TIME], |_, this, args| {
-        Ok(Value::Bool(date_time_of(this)? == date_time_of(&args[0])?))
-    }),
-    method("compareTo", &[DATE_AND_TIME], |_, this, args| {
-        let (left, right) = (date_time_of(this)?, date_time_of(&args[0])?);
-        let by_date = compare_dates(left.date(), right.date());
-        Ok(Value::Int(if by_date != 0 {
-            by_date
-        } else {
-            left.time().cmp(&right.time()) as i32
-        }))
-    }),
-    method("isSupported", &[UNIT], |_, this, args| {
-        Ok(Value::Bool(
-            unit_of(&args[0]).is_ok_and(|unit| supports(this, unit)),
-        ))
-    }),
-    method("plus", &[LONG, UNIT], |_, this, args| {
-        plus(this, args.long(0), unit_of(&args[1])?)
-    }),
-    method("minus", &[LONG, UNIT], |_, this, args| {
-        plus(this, negated(args.long(0))?, unit_of(&args[1])?)
-    }),
-    method("until", &[TEMPORAL, UNIT], |_, this, args| {
-        until(this, &args[0], unit_of(&args[1])?).map(Value::Long)
-    }),
-    method("truncatedTo", &[UNIT], |_, this, args| {
-        truncated(this, unit_of(&args[0])?)
-    }),
-    method("with", &[ADJUSTER], |_, this, args| adjust(this, &args[0])),
-    method("withYear", &[INT], |_, this, args| {
-        with_date(this, |date| clipped(args.int(0), date.month(), date.day()))
-    }),
-    method("withMonth", &[INT], |_, this, args| {
-        let month = u32::try_from(args.int(0)).unwrap_or(0);
-        with_date(this, |date| clipped(date.year(), month, date.day()))
-    }),
-    method("withDayOfMonth", &[INT], |_, this, args| {
-        let day = u32::try_from(args.int(0)).unwrap_or(0);
-        with_date(this, |date| {
-            date.with_day(day)
-                .ok_or_else(|| invalid_date(date.year(), date.month(), day))
-        })
-    }),
-    method("withDayOfYear", &[INT], |_, this, args| {
-        let day = u32::try_from(args.int(0)).unwrap_or(0);
-        with_date(this, |date| {
-            date.with_ordinal(day)
-                .ok_or_else(|| out_of_range("DayOfYear (valid values 1 - 365/366)"))
-        })
-    }),
-    method("withHour", &[INT], |_, this, args| {
-        let hour = u32::try_from(args.int(0)).unwrap_or(99);
-        with_time(
-            this,
-            |at| at.with_hour(hour),
-            "HourOfDay (valid values 0 - 23)",
-        )
-    }),
-    method("withMinute", &[INT], |_, this, args| {
-        let minute = u32::try_from(args.int(0)).unwrap_or(99);
-        with_time(
-            this,
-            |at| at.with_minute(minute),
-            "MinuteOfHour (valid values 0 - 59)",
-        )
-    }),
-    method("withSecond", &[INT], |_, this, args| {
-        let second = u32::try_from(args.int(0)).unwrap_or(99);
-        with_time(
-            this,
-            |at| at.with_second(second),
-            "SecondOfMinute (valid values 0 - 59)",
-        )
-    }),
-    method("withNano", &[INT], |_, this, args| {
-        let nano = u32::try_from(args.int(0)).unwrap_or(u32::MAX);
-        with_time(
-            this,
-            |at| at.with_nanosecond(nano),
-            "NanoOfSecond (valid values 0 - 999999999)",
-        )
-    }),
-];
-
-/// `Instant`.
-pub(crate) static INSTANT: &[Method] = &[
-    function("now", &[], |machine, _, _| {
-        let now = Moment::from_millis(machine.scope.environment.now_ms());
-        Ok(Value::Object(Object::Instant(now)))
-    }),
-    function("parse", &[CHARS], |_, _, args| {
-        parse_instant(args.text(0)?).map(|moment| Value::Object(Object::Instant(moment)))
-    }),
-    function("from", &[ACCESSOR], |_, _, args| {
-        moment_of(&args[0]).map(|moment| Value::Object(Object::Instant(moment)))
-    }),
-    function("ofEpochMilli", &[LONG], |_, _, args| {
-        Ok(Value::Object(Object::Instant(Moment::from_millis(
-            args.long(0),
-        ))))
-    }),
-    function("ofEpochSecond", &[LONG], |_, _, args| {
-        Ok(Value::Object(Object::Instant(Moment {
-            seconds: args.long(0),
-            nanos: 0,
-        })))
-    }),
-    function("ofEpochSecond", &[LONG, LONG], |_, _, args| {
-        let nanos = args.long(1);
-        let seconds = args
-            .long(0)
-            .checked_add(nanos.div_euclid(1_000_000_000))
-            .ok_or_else(overflow)?;
-        Ok(Value::Object(Object::Instant(Moment {
-            seconds,
-            nanos: nanos.rem_euclid(1_000_000_000) as u32,
-        })))
-    }),
-    method("getEpochSecond", &[], |_, this, _| {
-        Ok(Value::Long(moment_of(this)?.seconds))
-    }),
-    method("getNano", &[], |_, this, _| {
-        Ok(Value::Int(moment_of(this)?.nanos as i32))
-    }),
-    method("toEpochMilli", &[], |_, this, _| {
-        moment_of(this)?
-            .millis()
-            .map(Value::Long)
-            .ok_or_else(overflow)
-    }),
-    method("isAfter", &[INSTANT_TYPE], |_, this, args| {
-        Ok(Value::Bool(moment_of(this)? > moment_of(&args[0])?))
-    }),
-    method("isBefore", &[INSTANT_TYPE], |_, this, args| {
-        Ok(Value::Bool(moment_of(this)? < moment_of(&args[0])?))
-    }),
-    method("compareTo", &[INSTANT_TYPE], |_, this, args| {
-        lower::natural(this, &args[0]).map(|order| Value::Int(order as i32))
-    }),
-    method("isSupported", &[UNIT], |_, this, args| {
-        Ok(Value::Bool(
-            unit_of(&args[0]).is_ok_and(|unit| supports(this, unit)),
-        ))
-    }),
-    method("plus", &[LONG, UNIT], |_, this, args| {
-        plus(this, args.long(0), unit_of(&args[1])?)
-    }),
-    method("minus", &[LONG, UNIT], |_, this, args| {
-        plus(this, negated(args.long(0))?, unit_of(&args[1])?)
-    }),
-    method("until", &[TEMPORAL, UNIT], |_, this, args| {
-        until(this, &args[0], unit_of(&args[1])?).map(Value::Long)
-    }),
-    method("truncatedTo", &[UNIT], |_, this, args| {
-        truncated(this, unit_of(&args[0])?)
-    }),
-    method("equals", &[OBJECT], |_, this, args| {
-        Ok(Value::Bool(crate::value::equality::equals(this, &args[0])))
-    }),
-];

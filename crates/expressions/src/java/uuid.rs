@@ -2,7 +2,7 @@
 
 use super::method::{Arguments, BYTES, LONG, Method, STRING, function, method};
 use crate::error::{Eval, ILLEGAL_ARGUMENT, Thrown};
-use crate::eval::lower;
+use crate::eval::order;
 use crate::value::{Class, Object, Type, Value};
 
 /// The usual form with dashes.
@@ -93,7 +93,7 @@ pub(crate) static METHODS: &[Method] = &[
     method("clockSequence", &[], |_, _, _| not_time_based()),
     method("node", &[], |_, _, _| not_time_based()),
     method("compareTo", &[Type::of(Class::Uuid)], |_, this, args| {
-        lower::natural(this, &args[0]).map(|order| Value::Int(order as i32))
+        order::natural(this, &args[0]).map(|order| Value::Int(order as i32))
     }),
 ];
 

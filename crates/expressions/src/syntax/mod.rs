@@ -2,6 +2,7 @@
 
 pub(crate) mod ast;
 pub(crate) mod cache;
+mod literal;
 pub(crate) mod parser;
 pub(crate) mod preprocess;
 pub(crate) mod print;

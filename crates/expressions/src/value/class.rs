@@ -31,7 +31,7 @@ classes! {
     FloatPrimitive "float",
     DoublePrimitive "double",
     Object "java.lang.Object",
-    Class "java.lang.Class",
+    Meta "java.lang.Class",
     String "java.lang.String",
     CharSequence "java.lang.CharSequence",
     Number "java.lang.Number",
@@ -393,7 +393,7 @@ impl Value<'_> {
             Value::Map(map) => map.class(),
             Value::Array(array) => return Some(array.class()),
             Value::Entry(_) => Class::Entry,
-            Value::Class(_) => Class::Class,
+            Value::Class(_) => Class::Meta,
             Value::Object(object) => object.class(),
         }))
     }
