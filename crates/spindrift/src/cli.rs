@@ -56,6 +56,8 @@ pub enum Command {
     /// Measure this machine.
     Bench(BenchArgs),
     /// Print a completion script for a shell.
+    #[command(after_help = "Example:
+  spindrift completion bash > /etc/bash_completion.d/spindrift")]
     Completion {
         /// The shell.
         shell: clap_complete::Shell,
@@ -90,7 +92,7 @@ pub struct ServeArgs {
 /// `spindrift run`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  spindrift run examples/hello.json
+  spindrift run examples/verify.json --param version=1.4
   spindrift run release.json --param version=1.4 --param region=eu --approve
   spindrift run release.json --output json > run.json")]
 pub struct RunArgs {
@@ -265,7 +267,7 @@ pub struct StartArgs {
 /// `spindrift save`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  spindrift save examples/hello.json
+  spindrift save examples/verify.json
   spindrift save pipelines/*.json")]
 pub struct SaveArgs {
     /// The files.
@@ -295,7 +297,8 @@ pub struct CancelArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   spindrift approve 01J9ZD5M3S8Q2V7N4T6X0C1B9A
-  spindrift approve 01J9ZD5M3S8Q2V7N4T6X0C1B9A --stage 2 --input canary")]
+  spindrift approve 01J9ZD5M3S8Q2V7N4T6X0C1B9A --stage 2 --input canary
+  spindrift reject 01J9ZD5M3S8Q2V7N4T6X0C1B9A --stage Approve")]
 pub struct JudgeArgs {
     /// The id of the execution.
     pub execution: String,

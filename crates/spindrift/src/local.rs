@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use spindrift_engine::Caller;
-use spindrift_model::{Execution, Map, Pipeline, Stage, StageId, Status, Value};
+use spindrift_model::{Execution, ExecutionId, Map, Pipeline, Stage, StageId, Status, Value};
 use spindrift_runtime::{Engine, EngineError, SaveRequest, StartRequest};
 use spindrift_store::MemoryStore;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
@@ -15,6 +15,7 @@ use crate::client::parameters;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::signals::StopSignals;
 use crate::{check, say, wiring};
 
 /// Runs a pipeline to its end; the exit code tells the result.
@@ -42,7 +43,8 @@ pub async fn run(arguments: RunArgs) -> anyhow::Result<Exit> {
         quiet: arguments.output == Output::Json,
         progress: Progress::default(),
         input: BufReader::new(tokio::io::stdin()).lines(),
-        asked: None,
+        signals: StopSignals::new().context("signals cannot be waited for")?,
+        question: None,
     };
     let ended = watcher.watch(start).await?;
     if arguments.output == Output::Json {
@@ -84,7 +86,16 @@ struct Watcher {
     quiet: bool,
     progress: Progress,
     input: Lines<BufReader<Stdin>>,
-    asked: Option<StageId>,
+    signals: StopSignals,
+    /// The judgment that somebody has been asked for.
+    question: Option<Question>,
+}
+
+/// A judgment that waits for an answer.
+struct Question {
+    stage: StageId,
+    name: String,
+    options: Vec<String>,
 }
 
 impl Watcher {
@@ -93,32 +104,23 @@ impl Watcher {
         let id = self.engine.submit(start).await?.execution.id.clone();
         loop {
             let execution = self.engine.execution(&id)?;
-            for line in self.progress.news(&execution) {
-                if self.quiet {
-                    writeln!(std::io::stderr(), "{line}")?;
-                } else {
-                    say!("{line}");
-                }
-            }
+            self.show(&execution)?;
             if execution.status.is_complete() {
                 return Ok(execution);
             }
-            if let Some(judgment) = self.open_judgment(&execution) {
-                self.asked = Some(judgment.id.clone());
-                let answer = self.ask(judgment).await?;
-                let caller = Caller {
-                    admin: true,
-                    ..Caller::named(self.user.clone())
-                };
-                self.engine
-                    .patch_stage(&id, &judgment.id, answer, caller)
-                    .await?;
+            self.find_question(&execution)?;
+            if self.approve && self.question.is_some() {
+                self.answer(&id, "continue").await?;
                 continue;
             }
             tokio::select! {
                 // A missed notice is no harm: the execution is read again after each.
                 _ = notices.recv() => {}
-                _ = tokio::signal::ctrl_c() => {
+                line = self.input.next_line(), if self.question.is_some() => match line? {
+                    Some(line) => self.answer(&id, &line).await?,
+                    None => bail!("nobody answers; use --approve where nobody can be asked"),
+                },
+                () = self.signals.next() => {
                     let reason = Some("interrupted".to_owned());
                     self.engine.cancel(&id, &self.user, reason).await?;
                 }
@@ -126,60 +128,109 @@ impl Watcher {
         }
     }
 
-    fn open_judgment<'e>(&self, execution: &'e Execution) -> Option<&'e Stage> {
-        execution.stages.iter().find(|stage| {
-            stage.kind == "manualJudgment"
-                && stage.status == Status::Running
-                && stage.text("judgmentStatus").is_none_or(str::is_empty)
-                && self.asked.as_ref() != Some(&stage.id)
-        })
+    fn show(&mut self, execution: &Execution) -> anyhow::Result<()> {
+        for line in self.progress.news(execution) {
+            if self.quiet {
+                writeln!(std::io::stderr(), "{line}")?;
+            } else {
+                say!("{line}");
+            }
+        }
+        Ok(())
     }
 
-    async fn ask(&mut self, stage: &Stage) -> anyhow::Result<Map> {
-        let options: Vec<&str> = stage
+    /// Asks for a judgment that waits, unless somebody is being asked for one that still does.
+    fn find_question(&mut self, execution: &Execution) -> anyhow::Result<()> {
+        let waiting = || execution.stages.iter().filter(|stage| is_open(stage));
+        if let Some(question) = &self.question
+            && waiting().any(|stage| stage.id == question.stage)
+        {
+            return Ok(());
+        }
+        self.question = waiting().next().map(Question::of);
+        if let Some(question) = self.question.as_ref().filter(|_| !self.approve) {
+            question.ask()?;
+        }
+        Ok(())
+    }
+
+    /// Judges as a line says; asks again when it cannot be understood, or is refused.
+    async fn answer(&mut self, id: &ExecutionId, line: &str) -> anyhow::Result<()> {
+        let Some(question) = self.question.take() else {
+            return Ok(());
+        };
+        let Some(answer) = question.read(line) else {
+            question.ask()?;
+            self.question = Some(question);
+            return Ok(());
+        };
+        let caller = Caller {
+            admin: true,
+            ..Caller::named(self.user.clone())
+        };
+        let judged = self
+            .engine
+            .patch_stage(id, &question.stage, answer, caller)
+            .await;
+        match judged {
+            // The stage is asked for again as long as it waits.
+            Err(EngineError::Refused(refusal)) => writeln!(std::io::stderr(), "  {refusal}")?,
+            judged => drop(judged?),
+        }
+        Ok(())
+    }
+}
+
+fn is_open(stage: &Stage) -> bool {
+    stage.kind == "manualJudgment"
+        && stage.status == Status::Running
+        && stage.text("judgmentStatus").is_none_or(str::is_empty)
+}
+
+impl Question {
+    fn of(stage: &Stage) -> Self {
+        let options = stage
             .context
             .get("judgmentInputs")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|option| option.get("value").and_then(Value::as_str))
-            .collect();
-        let mut answer = Map::new();
-        answer.insert("judgmentStatus".into(), "continue".into());
-        if self.approve {
-            if let Some(first) = options.first() {
-                answer.insert("judgmentInput".into(), (*first).into());
-            }
-            return Ok(answer);
+            .and_then(Value::as_array);
+        let options = options.into_iter().flatten();
+        let value = |option: &Value| option.get("value")?.as_str().map(str::to_owned);
+        Self {
+            stage: stage.id.clone(),
+            name: stage.display_name().to_owned(),
+            options: options.filter_map(value).collect(),
         }
-        let choice = if options.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", options.join("|"))
-        };
+    }
+
+    fn ask(&self) -> anyhow::Result<()> {
+        let options = self.options.join("|");
+        let space = if options.is_empty() { "" } else { " " };
+        let mut terminal = std::io::stderr();
         write!(
-            std::io::stderr(),
-            "  {}: continue{choice}, or stop? ",
-            stage.display_name()
+            terminal,
+            "  {}: continue{space}{options}, or stop? ",
+            self.name
         )?;
-        std::io::stderr().flush()?;
-        let Some(line) = self.input.next_line().await? else {
-            bail!(
-                "stage {:?} waits for a judgment; use --approve where nobody can be asked",
-                stage.display_name()
-            );
-        };
+        Ok(terminal.flush()?)
+    }
+
+    /// The judgment that a line means, if any. Without a choice the first option is chosen.
+    fn read(&self, line: &str) -> Option<Map> {
         let mut words = line.split_whitespace();
-        match words.next() {
-            Some("continue" | "c" | "yes" | "y") => {
-                if let Some(input) = words.next().or(options.first().copied()) {
+        let mut answer = Map::new();
+        match words.next()? {
+            "continue" | "c" | "yes" | "y" => {
+                answer.insert("judgmentStatus".into(), "continue".into());
+                let first = self.options.first().map(String::as_str);
+                if let Some(input) = words.next().or(first) {
                     answer.insert("judgmentInput".into(), input.into());
                 }
             }
-            _ => {
+            "stop" | "s" | "no" | "n" => {
                 answer.insert("judgmentStatus".into(), "stop".into());
             }
+            _ => return None,
         }
-        Ok(answer)
+        Some(answer)
     }
 }

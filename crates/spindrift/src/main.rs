@@ -12,6 +12,7 @@ mod exit;
 mod local;
 mod progress;
 mod serve;
+mod signals;
 mod store;
 mod token;
 mod wiring;
@@ -40,12 +41,10 @@ fn main() -> std::process::ExitCode {
         Command::Token(arguments) => token::token(&arguments),
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Completion { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "spindrift",
-                &mut std::io::stdout(),
-            );
+            // The generator panics when it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "spindrift", &mut script);
+            say!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Success)
         }
     };
@@ -59,10 +58,13 @@ fn main() -> std::process::ExitCode {
 }
 
 fn on_many_threads(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    tokio::runtime::Builder::new_multi_thread()
+    let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(work)
+        .build()?;
+    let result = threads.block_on(work);
+    // A thread that reads standard input would hold the process until a line comes.
+    threads.shutdown_background();
+    result
 }
 
 fn on_one_thread(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {

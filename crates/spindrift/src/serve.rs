@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::ServeArgs;
 use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
+use crate::signals::StopSignals;
 use crate::{check, say, wiring};
 
 /// Serves until the process is told to stop.
@@ -43,6 +44,7 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     }
     engine.keep_clean(config.retention());
     let state = ApiState::new(engine.clone(), options);
+    let mut signals = StopSignals::new().context("signals cannot be waited for")?;
     say!(
         "spindrift {} listens on http://{address} (data in {})",
         env!("CARGO_PKG_VERSION"),
@@ -51,7 +53,7 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     if arguments.demo {
         tokio::spawn(demo::run(engine.clone(), address));
     }
-    spindrift_api::serve(listener, state, stop_signal()).await?;
+    spindrift_api::serve(listener, state, signals.next()).await?;
     engine.stop().await;
     store.close()?;
     Ok(Exit::Success)
@@ -118,24 +120,4 @@ async fn save_document(engine: &Engine, mut document: Value) -> anyhow::Result<(
         })
         .await?;
     Ok(())
-}
-
-async fn stop_signal() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => {
-                tokio::select! {
-                    _ = interrupted => {}
-                    _ = terminated.recv() => {}
-                }
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "the signal SIGTERM cannot be waited for"),
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = interrupted.await;
 }
