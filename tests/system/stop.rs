@@ -1,0 +1,69 @@
+//! Orderly ends.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::http::Events;
+use crate::support::pipelines::{judgment, pipeline, reaching, wait, webhook};
+use crate::support::receiver::Receiver;
+use crate::support::scratch::Scratch;
+use crate::support::server::{Launch, reference};
+
+#[test]
+fn runs_go_on_after_a_graceful_stop() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let scratch = Scratch::new();
+        let receiver = Receiver::new();
+        let launch = Launch::new(&scratch).configured(&scratch, &reaching(receiver.address));
+        let mut server = launch.start();
+        server.save(pipeline("calls", &[webhook("1", &[], receiver.address)]));
+        server.save(pipeline("waits", &[wait("1", &[], 2)]));
+        server.save(pipeline("asks", &[judgment("1", &[])]));
+        let calls = server.start("test/calls", json!({}));
+        let waits = server.start("test/waits", json!({}));
+        let asks = server.start("test/asks", json!({}));
+        let judgment = server.judgment(&asks, "1");
+        let under_way = receiver.next();
+        let mut events = Events::of(server.address, &format!("/executions/{asks}/events")).unwrap();
+        assert_eq!(events.next().unwrap().unwrap().0, "snapshot");
+
+        server.signal(signal);
+        assert!(events.next().unwrap().is_none(), "the stream ends in order");
+        let status = server.wait();
+        assert_eq!(status.code(), Some(0), "{status}; {}", server.log());
+
+        let server = launch.start();
+        let again = receiver.next();
+        assert_eq!(again.key, under_way.key);
+        again.accept();
+        server.judge(&asks, &judgment, "continue").with_status(200);
+        for id in [calls, waits, asks] {
+            assert_eq!(server.end(&id), "SUCCEEDED", "{signal:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_stopping_server_was_asked_is_answered() {
+    let scratch = Scratch::new();
+    let launch = Launch::new(&scratch);
+    let mut server = launch.start();
+    server.save(pipeline("asks", &[judgment("1", &[])]));
+    let mut acknowledged = Vec::new();
+    // Until the server takes no more connections.
+    while let Ok(answer) = server.send("POST", "/pipelines/test/asks", None) {
+        match answer.status {
+            202 => acknowledged.push(reference(&answer.json())),
+            status => assert_eq!(status, 503, "{}", answer.text()),
+        }
+        if acknowledged.len() == 20 {
+            server.signal(Signal::TERM);
+        }
+    }
+    assert!(acknowledged.len() >= 20);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    let server = launch.start();
+    for id in acknowledged {
+        assert_eq!(server.execution(&id)["status"], "RUNNING");
+    }
+}
