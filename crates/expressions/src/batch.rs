@@ -9,7 +9,7 @@ use crate::scope::{Environment, Fetch, Scope};
 
 /// What to evaluate.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Request {
     /// The execution. Every field may be missing.
     #[serde(default)]
@@ -69,10 +69,7 @@ pub fn evaluate_request(
     request: &Request,
     environment: &dyn Environment,
 ) -> Result<Response, BatchError> {
-    let source = match &request.execution {
-        Value::Null => Value::Object(Map::new()),
-        other => other.clone(),
-    };
+    let source = tolerant(&request.execution);
     let execution: Execution =
         serde_json::from_value(source).map_err(|error| BatchError::Execution(error.to_string()))?;
     if request.strict {
@@ -106,6 +103,44 @@ pub fn evaluate_request(
     Ok(answer(evaluate(&request.template, &scope)))
 }
 
+/// An execution as people write it by hand: absent and null fields are the same, ids may be numbers.
+fn tolerant(execution: &Value) -> Value {
+    let mut execution = cleaned(execution);
+    if let Some(Value::Array(stages)) = execution.get_mut("stages") {
+        for stage in stages {
+            *stage = Value::Object(cleaned(stage));
+            let tasks = stage.get_mut("tasks").and_then(Value::as_array_mut);
+            for task in tasks.into_iter().flatten() {
+                *task = Value::Object(cleaned(task));
+            }
+        }
+    }
+    Value::Object(execution)
+}
+
+fn cleaned(value: &Value) -> Map<String, Value> {
+    let fields = value.as_object().into_iter().flatten();
+    fields
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| {
+            let value = match (key.as_str(), value) {
+                ("id" | "refId" | "parentStageId" | "pipelineConfigId", Value::Number(id)) => {
+                    Value::String(id.to_string())
+                }
+                ("requisiteStageRefIds", Value::Array(ids)) => ids
+                    .iter()
+                    .map(|id| match id {
+                        Value::Number(id) => Value::String(id.to_string()),
+                        other => other.clone(),
+                    })
+                    .collect(),
+                _ => value.clone(),
+            };
+            (key.clone(), value)
+        })
+        .collect()
+}
+
 fn answer(evaluated: Evaluated) -> Response {
     Response {
         value: evaluated.value,
@@ -115,5 +150,69 @@ fn answer(evaluated: Evaluated) -> Response {
             .into_iter()
             .map(|fetch: Fetch| fetch.url)
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Still;
+
+    impl Environment for Still {
+        fn now_ms(&self) -> i64 {
+            0
+        }
+
+        fn random_u64(&self) -> u64 {
+            4
+        }
+    }
+
+    #[test]
+    fn a_line_may_leave_out_nearly_everything() {
+        let table = [
+            (r#"{"template": "${1 + 2}"}"#, r#"{"value":3,"summary":{}}"#),
+            (
+                r#"{"template": {"a": "${trigger.type}"}, "execution": null, "stage": null, "id": "case-1"}"#,
+                r#"{"value":{"a":"none"},"summary":{}}"#,
+            ),
+            (
+                r#"{"template": "${x}", "stage": "2", "execution": {"name": null, "stages": [
+                    {"refId": 1, "outputs": {"x": "y"}},
+                    {"refId": 2, "requisiteStageRefIds": [1], "context": null}]}}"#,
+                r#"{"value":"y","summary":{}}"#,
+            ),
+            (
+                r#"{"template": "${parameters.a}", "strict": true, "execution": {"trigger": {"parameters": {"a": 1}}}}"#,
+                r#"{"value":1,"summary":{}}"#,
+            ),
+        ];
+        for (line, expected) in table {
+            assert_eq!(
+                evaluate_line(line, &Still).as_deref(),
+                Ok(expected),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_told() {
+        let table = [
+            ("{}", "missing field `template`"),
+            (
+                r#"{"template": 1, "stage": "9"}"#,
+                "no stage with refId '9'",
+            ),
+            (
+                r#"{"template": 1, "execution": {"status": "NOPE"}}"#,
+                "cannot be read",
+            ),
+        ];
+        for (line, expected) in table {
+            let error = evaluate_line(line, &Still).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }
