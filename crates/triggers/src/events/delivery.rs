@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// The header in which GitLab shows the secret itself.
+const GITLAB_TOKEN: &str = "x-gitlab-token";
+
 /// The headers of a request, in the order they came; names are compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -28,6 +31,26 @@ impl Headers {
     pub fn all<'h, 'n>(&'h self, name: &'n str) -> impl Iterator<Item = &'h str> + use<'h, 'n> {
         let same = move |(found, _): &&(String, String)| found.eq_ignore_ascii_case(name);
         self.0.iter().filter(same).map(|(_, value)| value.as_str())
+    }
+
+    /// The same without what proves an identity to this server or to a proxy: nothing here looks at it, and it must not be
+    /// kept. Signatures and tokens of hooks stay.
+    pub fn without_credentials(mut self) -> Self {
+        const WORDS: [&str; 5] = ["authorization", "cookie", "token", "secret", "api-key"];
+        self.0.retain(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            name == GITLAB_TOKEN || !WORDS.iter().any(|word| name.contains(word))
+        });
+        self
+    }
+
+    /// Hides the token that GitLab sends; it is needed until the signature has been checked.
+    pub(crate) fn hide_token(&mut self) {
+        for (name, value) in &mut self.0 {
+            if name.eq_ignore_ascii_case(GITLAB_TOKEN) {
+                "[redacted]".clone_into(value);
+            }
+        }
     }
 
     /// All names and values.

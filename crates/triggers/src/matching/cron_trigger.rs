@@ -7,6 +7,9 @@ use crate::cron::{DEFAULT_ZONE, Expression, MissedRuns, Schedule};
 /// How far back missed times are made up for when the trigger does not say: Echo's window.
 const DEFAULT_WINDOW: i64 = 600_000;
 
+/// Further back nothing is made up for: whoever was away for a day looks at what to do.
+const MAX_WINDOW: i64 = 24 * 3_600_000;
+
 /// A schedule of a pipeline.
 #[derive(Debug, Clone)]
 pub struct CronTrigger {
@@ -17,7 +20,7 @@ pub struct CronTrigger {
 }
 
 impl CronTrigger {
-    /// Reads `cronExpression`, `timeZone` (IANA), `missedRuns` (`skip`, `once`, `all`) and `missedRunWindowMs`.
+    /// Reads `cronExpression`, `timeZone` (IANA), `missedRuns` (`skip`, `once`, `all`) and `missedRunWindowMs` (at most a day).
     /// `id` decides what `H` means. Errors: everything that is wrong, with its place.
     pub fn parse(trigger: &Map, id: &str, place: &Pointer) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
@@ -77,7 +80,8 @@ fn missed_runs(trigger: &Map) -> Result<MissedRuns, String> {
         .get("missedRunWindowMs")
         .and_then(Value::as_i64)
         .filter(|window| *window > 0)
-        .unwrap_or(DEFAULT_WINDOW);
+        .unwrap_or(DEFAULT_WINDOW)
+        .min(MAX_WINDOW);
     match trigger
         .get("missedRuns")
         .and_then(Value::as_str)

@@ -1,12 +1,12 @@
 //! The triggers of all pipelines, found by what an event names.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use spindrift_model::{PipelineId, Status};
 
-use super::kind::{RunResult, TriggerKind};
+use super::kind::{RunResult, TagRule, TriggerKind};
 use super::rejection::Rejection;
 use super::rules;
 use super::trigger::{Trigger, TriggerId};
@@ -88,11 +88,60 @@ impl<'d> Occasion<'d> {
     }
 }
 
+/// The triggers that name the same thing.
+#[derive(Debug, Default)]
+struct Place {
+    /// Those that must be asked.
+    open: Vec<Arc<Trigger>>,
+    /// Those that want one branch or tag and no other, by it.
+    exact: BTreeMap<String, Vec<Arc<Trigger>>>,
+}
+
+impl Place {
+    fn add(&mut self, trigger: &Arc<Trigger>) {
+        let list = match wanted_word(trigger) {
+            Some(word) => self.exact.entry(word.to_owned()).or_default(),
+            None => &mut self.open,
+        };
+        list.push(Arc::clone(trigger));
+    }
+
+    fn remove(&mut self, pipeline: &PipelineId) {
+        self.open.retain(|trigger| trigger.pipeline != *pipeline);
+        self.exact.retain(|_, list| {
+            list.retain(|trigger| trigger.pipeline != *pipeline);
+            !list.is_empty()
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.exact.is_empty()
+    }
+
+    /// Those that an event with these words may start, and a few of those that want another word.
+    fn candidates<'p>(&'p self, words: &'p [&str]) -> impl Iterator<Item = &'p Arc<Trigger>> {
+        let hits = words
+            .iter()
+            .filter_map(|word| self.exact.get(*word))
+            .flatten();
+        let others = self
+            .exact
+            .iter()
+            .filter(|(word, _)| !words.contains(&word.as_str()));
+        let others = others.flat_map(|(_, list)| list).take(NEAR_MISSES);
+        self.open.iter().chain(hits).chain(others)
+    }
+}
+
+/// Of the triggers that want another branch or tag this many get a verdict; the answer for any other is
+/// [`TriggerIndex::explain`].
+const NEAR_MISSES: usize = 100;
+
 /// The triggers of all pipelines.
 #[derive(Debug, Default)]
 pub struct TriggerIndex {
     pipelines: HashMap<PipelineId, Vec<Arc<Trigger>>>,
-    places: HashMap<String, Vec<Arc<Trigger>>>,
+    places: HashMap<String, Place>,
     schedules: HashMap<(PipelineId, TriggerId), Arc<Trigger>>,
     count: usize,
 }
@@ -119,10 +168,7 @@ impl TriggerIndex {
         let triggers: Vec<Arc<Trigger>> = triggers.into_iter().map(Arc::new).collect();
         for trigger in &triggers {
             if let Some(place) = place_of(trigger) {
-                self.places
-                    .entry(place)
-                    .or_default()
-                    .push(Arc::clone(trigger));
+                self.places.entry(place).or_default().add(trigger);
             }
             if let TriggerKind::Cron(_) = trigger.kind {
                 let key = (pipeline.clone(), trigger.id.clone());
@@ -147,7 +193,7 @@ impl TriggerIndex {
             .collect();
         for place in places {
             if let Some(there) = self.places.get_mut(&place) {
-                there.retain(|trigger| trigger.pipeline != *pipeline);
+                there.remove(pipeline);
                 if there.is_empty() {
                     self.places.remove(&place);
                 }
@@ -182,14 +228,17 @@ impl TriggerIndex {
     }
 
     /// What every candidate says to an event. Candidates are the triggers that name the same repository, source,
-    /// subscription, job or search.
+    /// subscription, job or search; of those that want another branch or tag, letter by letter, only some are asked.
+    /// Those that match come first.
     pub fn verdicts(&self, event: &Event, occasion: &Occasion<'_>) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
         let mut seen = HashSet::new();
         let places = places_of(event);
         let several = places.len() > 1;
+        let words = words_of(event);
         for place in places {
-            for trigger in self.places.get(&place).map_or(&[][..], Vec::as_slice) {
+            let there = self.places.get(&place);
+            for trigger in there.into_iter().flat_map(|there| there.candidates(&words)) {
                 if several && !seen.insert(Arc::as_ptr(trigger)) {
                     continue;
                 }
@@ -199,6 +248,7 @@ impl TriggerIndex {
                 });
             }
         }
+        verdicts.sort_by_key(|verdict| !verdict.is_match());
         verdicts
     }
 
@@ -224,7 +274,11 @@ impl TriggerIndex {
             outcome: judge_run(trigger, result),
             trigger: Arc::clone(trigger),
         };
-        there.into_iter().flatten().map(verdict).collect()
+        there
+            .into_iter()
+            .flat_map(|there| &there.open)
+            .map(verdict)
+            .collect()
     }
 }
 
@@ -300,5 +354,27 @@ fn places_of(event: &Event) -> Vec<String> {
         Detail::Nexus(file) => vec![key(&["nexus", &file.search])],
         Detail::Helm(chart) => vec![key(&["helm", &chart.account])],
         Detail::Plugin => vec![key(&["plugin"])],
+    }
+}
+
+/// The one branch or tag that a trigger wants, when its pattern is no pattern.
+fn wanted_word(trigger: &Trigger) -> Option<&str> {
+    match &trigger.kind {
+        TriggerKind::Git(git) => git.branch.as_ref()?.literal(),
+        TriggerKind::Image(image) => match &image.tag {
+            TagRule::Matching(pattern) => pattern.literal(),
+            TagRule::AnyButLatest => None,
+        },
+        _ => None,
+    }
+}
+
+/// The branches or tags that an event names.
+fn words_of(event: &Event) -> Vec<&str> {
+    match &event.detail {
+        Detail::Git(git) if git.short_ref() != git.branch => vec![&git.branch, git.short_ref()],
+        Detail::Git(git) => vec![&git.branch],
+        Detail::Image(image) => image.tag.as_deref().into_iter().collect(),
+        _ => Vec::new(),
     }
 }

@@ -75,6 +75,12 @@ impl Pattern {
         &self.source
     }
 
+    /// The only text that it matches, when it has no special characters and is about whole texts.
+    pub fn literal(&self) -> Option<&str> {
+        let exact = matches!(self.form, Form::Literal) && self.extent == Extent::Whole;
+        exact.then_some(self.source.as_str())
+    }
+
     /// What is wrong with it.
     pub fn error(&self) -> Option<&PatternError> {
         match &self.form {

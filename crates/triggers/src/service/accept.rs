@@ -52,7 +52,9 @@ impl Triggers {
     /// Takes a delivery: stores it, matches it, starts runs.
     ///
     /// When this returns the delivery is on disk. It is worked on even when the caller goes away.
-    pub async fn accept(&self, delivery: Delivery) -> Result<Receipt, AcceptError> {
+    /// Credentials among the headers are not kept.
+    pub async fn accept(&self, mut delivery: Delivery) -> Result<Receipt, AcceptError> {
+        delivery.headers = std::mem::take(&mut delivery.headers).without_credentials();
         let shared = &self.shared;
         if shared.stopping.is_cancelled() {
             return Err(AcceptError::Unavailable(

@@ -1,5 +1,6 @@
 //! From a stored event to its verdicts and runs.
 
+use futures::{StreamExt, TryStreamExt};
 use spindrift_engine::StoreError;
 use spindrift_runtime::EngineError;
 
@@ -12,6 +13,9 @@ use crate::matching::{RunTrigger, Verdict};
 
 /// Rejections that are kept of one event; more are counted.
 const MAX_REJECTIONS: usize = 500;
+
+/// Runs of one event that are started at the same time.
+const AT_ONCE: usize = 16;
 
 /// A verdict, and for those that match what the run carries.
 struct Judged {
@@ -47,34 +51,27 @@ impl Shared {
             // A tick is done as soon as it is stored.
             Cause::Tick { .. } => Vec::new(),
         };
-        let mut verdicts = Vec::with_capacity(judged.len());
-        let mut rejections = 0;
-        record.omitted = 0;
-        for one in judged {
-            let outcome = match (&one.verdict.outcome, one.run) {
-                (Ok(()), Some(run)) => {
-                    self.outcome_of(&one.verdict, run, &record, parent.as_ref())
-                        .await?
-                }
-                (Ok(()), None) => VerdictOutcome::Failed {
-                    message: "the run whose end was to start it is gone".to_owned(),
-                },
-                (Err(reason), _) => {
-                    rejections += 1;
-                    if rejections > MAX_REJECTIONS {
-                        record.omitted += 1;
-                        continue;
-                    }
-                    VerdictOutcome::Rejected {
-                        code: reason.code().to_owned(),
-                        message: reason.to_string(),
-                    }
-                }
-            };
-            verdicts.push(VerdictRecord::new(one.event, &one.verdict, outcome));
-        }
+        let (matched, rejected): (Vec<Judged>, Vec<Judged>) =
+            judged.into_iter().partition(|one| one.verdict.is_match());
+        let starts = matched
+            .into_iter()
+            .map(|one| self.outcome_of(one, &record, parent.as_ref()));
+        let mut verdicts: Vec<VerdictRecord> = futures::stream::iter(starts)
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        record.omitted = rejected.len().saturating_sub(MAX_REJECTIONS);
+        verdicts.extend(
+            rejected
+                .iter()
+                .take(MAX_REJECTIONS)
+                .filter_map(rejection_of),
+        );
         record.verdicts = verdicts;
         record.state = EventState::Done;
+        if let Cause::Delivery(delivery) = &mut record.cause {
+            delivery.headers.hide_token();
+        }
         self.finish(&record).await?;
         Ok(record)
     }
@@ -139,23 +136,38 @@ impl Shared {
 
     async fn outcome_of(
         &self,
-        verdict: &Verdict,
-        run: RunTrigger,
+        one: Judged,
         record: &EventRecord,
         parent: Option<&Parent>,
-    ) -> Result<VerdictOutcome, EngineError> {
-        match self
-            .start_run(&verdict.trigger, run, record.received_at, parent)
-            .await
-        {
-            Ok(execution) => Ok(VerdictOutcome::Started { execution }),
-            Err(error @ EngineError::Unavailable(_)) => Err(error),
+    ) -> Result<VerdictRecord, EngineError> {
+        let trigger = &one.verdict.trigger;
+        let started = match one.run {
+            Some(run) => {
+                self.start_run(trigger, run, record.received_at, parent)
+                    .await
+            }
+            None => Err(EngineError::Conflict(
+                "the run whose end was to start it is gone".to_owned(),
+            )),
+        };
+        let outcome = match started {
+            Ok(execution) => VerdictOutcome::Started { execution },
+            Err(error @ EngineError::Unavailable(_)) => return Err(error),
             Err(error) => {
                 let message = error.to_string();
-                let trigger = verdict.trigger.id.as_str();
-                tracing::warn!(pipeline = %verdict.trigger.pipeline, trigger, message, "a trigger matched, but its run did not start");
-                Ok(VerdictOutcome::Failed { message })
+                tracing::warn!(pipeline = %trigger.pipeline, trigger = %trigger.id, message, "a trigger matched, but its run did not start");
+                VerdictOutcome::Failed { message }
             }
-        }
+        };
+        Ok(VerdictRecord::new(one.event, &one.verdict, outcome))
     }
+}
+
+fn rejection_of(one: &Judged) -> Option<VerdictRecord> {
+    let reason = one.verdict.outcome.as_ref().err()?;
+    let outcome = VerdictOutcome::Rejected {
+        code: reason.code().to_owned(),
+        message: reason.to_string(),
+    };
+    Some(VerdictRecord::new(one.event, &one.verdict, outcome))
 }

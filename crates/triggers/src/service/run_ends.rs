@@ -11,7 +11,7 @@ use spindrift_model::{Execution, ExecutionId, Millis, PipelineId, Status};
 use spindrift_runtime::{EngineError, Notice};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::record::{Cause, EventRecord, EventState};
+use super::record::{Cause, EventRecord};
 use super::shared::Shared;
 use super::storage;
 use crate::matching::{TriggerKind, run_event_id};
@@ -102,9 +102,7 @@ impl Shared {
             execution: execution.id.clone(),
             status: execution.status,
         };
-        let record = EventRecord::new(id, ended_at, cause);
-        debug_assert_eq!(record.state, EventState::Received);
-        Ok(Some(record))
+        Ok(Some(EventRecord::new(id, ended_at, cause)))
     }
 
     /// Looks in the store for ends that nobody told us.

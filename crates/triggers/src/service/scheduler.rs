@@ -1,6 +1,6 @@
 //! The task that keeps the schedules.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ struct Kept {
 
 #[derive(Default)]
 struct Table {
-    kept: HashMap<Key, Kept>,
+    kept: BTreeMap<Key, Kept>,
     times: BTreeSet<(Millis, Key)>,
 }
 
@@ -101,29 +101,66 @@ impl Table {
     }
 
     fn follow_index(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let mut changed = shared.take_changed().into_iter();
+        while let Some(pipeline) = changed.next() {
+            if let Err(error) = self.follow(shared, &pipeline) {
+                // Those that were not looked at are looked at again.
+                shared.tell_keeper(&pipeline);
+                changed.for_each(|pipeline| shared.tell_keeper(&pipeline));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, shared: &Shared, pipeline: &PipelineId) -> Result<(), StoreError> {
         let current: Vec<Arc<Trigger>> = {
             let index = shared.index();
-            let on = |trigger: &&Arc<Trigger>| trigger.enabled && !trigger.pipeline_disabled;
-            index.schedules().filter(on).map(Arc::clone).collect()
+            let on = |trigger: &&Arc<Trigger>| {
+                trigger.enabled && !trigger.pipeline_disabled && cron_of(trigger).is_some()
+            };
+            index
+                .of_pipeline(pipeline)
+                .iter()
+                .filter(on)
+                .map(Arc::clone)
+                .collect()
         };
-        let mut kept = HashMap::with_capacity(current.len());
+        let mut kept = Vec::with_capacity(current.len());
         for trigger in current {
-            let key = (trigger.pipeline.clone(), trigger.id.clone());
+            let key = (pipeline.clone(), trigger.id.clone());
             let known = self
                 .kept
-                .remove(&key)
+                .get(&key)
                 .filter(|known| same_times(&known.trigger, &trigger));
             let one = match known {
-                Some(known) => Kept { trigger, ..known },
+                Some(known) => Kept {
+                    trigger,
+                    last: known.last,
+                    next: known.next,
+                },
                 None => begin(shared, trigger, &key)?,
             };
-            kept.insert(key, one);
+            kept.push((key, one));
         }
-        self.times = kept
-            .iter()
-            .filter_map(|(key, one)| Some((one.next?, key.clone())))
-            .collect();
-        self.kept = kept;
+        let first = (pipeline.clone(), TriggerId::new(""));
+        let old = self
+            .kept
+            .range(first..)
+            .take_while(|(key, _)| key.0 == *pipeline);
+        let old: Vec<Key> = old.map(|(key, _)| key.clone()).collect();
+        for key in old {
+            if let Some(Kept {
+                next: Some(next), ..
+            }) = self.kept.remove(&key)
+            {
+                self.times.remove(&(next, key));
+            }
+        }
+        for (key, one) in kept {
+            self.times.extend(one.next.map(|next| (next, key.clone())));
+            self.kept.insert(key, one);
+        }
         Ok(())
     }
 }

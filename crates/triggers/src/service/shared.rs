@@ -1,7 +1,7 @@
 //! The service as its users hold it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use spindrift_engine::{PipelineRevision, StoreError};
 use spindrift_model::{Millis, PipelineId};
@@ -53,6 +53,8 @@ pub(super) struct Shared {
     index: RwLock<TriggerIndex>,
     /// When each pipeline that has schedules was saved: times before that are not its.
     pub(super) saved_at: RwLock<HashMap<PipelineId, Millis>>,
+    /// The pipelines that the keeper of the schedules has to look at again.
+    changed: Mutex<HashSet<PipelineId>>,
     pub(super) schedules_changed: Notify,
     pub(super) starts: Semaphore,
     pub(super) stopping: CancellationToken,
@@ -81,13 +83,25 @@ impl Shared {
             .any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_)));
         self.note_schedules(&revision.id, scheduled.then_some(revision.saved_at));
         self.index_mut().replace(&revision.id, triggers);
-        self.schedules_changed.notify_one();
+        self.tell_keeper(&revision.id);
     }
 
     pub(super) fn drop_pipeline(&self, pipeline: &PipelineId) {
         self.index_mut().remove(pipeline);
         self.note_schedules(pipeline, None);
+        self.tell_keeper(pipeline);
+    }
+
+    pub(super) fn tell_keeper(&self, pipeline: &PipelineId) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.insert(pipeline.clone());
+        drop(changed);
         self.schedules_changed.notify_one();
+    }
+
+    /// The pipelines that have changed since this was last asked.
+    pub(super) fn take_changed(&self) -> HashSet<PipelineId> {
+        std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn note_schedules(&self, pipeline: &PipelineId, saved_at: Option<Millis>) {
@@ -119,6 +133,7 @@ impl Triggers {
         let shared = Arc::new(Shared {
             index: RwLock::default(),
             saved_at: RwLock::default(),
+            changed: Mutex::default(),
             schedules_changed: Notify::new(),
             starts: Semaphore::new(STARTS),
             stopping: CancellationToken::new(),

@@ -286,3 +286,35 @@ async fn old_events_are_forgotten() {
         Receipt::Done(_)
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn credentials_and_tokens_are_not_kept() {
+    let life = Life::new();
+    let trigger = json!({"type": "git", "enabled": true, "source": "gitlab", "project": "Mike", "slug": "Diaspora", "secret": "hunter2"});
+    life.save("a", json!({"triggers": [trigger]})).await;
+    let body = json!({"object_kind": "push", "after": "abc", "ref": "refs/heads/main", "project": {"name": "Diaspora", "namespace": "Mike"}});
+    let headers = [
+        ("X-Gitlab-Token", "hunter2"),
+        ("Authorization", "Bearer abc"),
+        ("X-Spinnaker-Token", "spk_1"),
+        ("X-Gitlab-Event", "Push Hook"),
+    ];
+    let delivery =
+        Delivery::new("git", "gitlab", body.to_string()).with_headers(Headers::new(headers));
+    let Receipt::Done(record) = life.triggers.accept(delivery).await.unwrap() else {
+        panic!()
+    };
+    let execution = life
+        .engine
+        .execution(record.started().next().unwrap())
+        .unwrap();
+    let kept = format!(
+        "{:?} {:?}",
+        life.triggers.event(&record.id).unwrap(),
+        execution
+    );
+    for secret in ["hunter2", "Bearer", "spk_1"] {
+        assert!(!kept.contains(secret), "{secret}");
+    }
+    assert!(kept.contains("Push Hook"));
+}
