@@ -205,10 +205,10 @@ fn read<'a>(machine: &mut Machine<'a>, object: &Object<'a>, name: &str) -> Found
             "type" | "name" | "version" | "location" | "reference" | "artifactAccount"
             | "provenance" | "uuid" => field(artifact, name),
             "customKind" => flag(artifact, name),
-            "metadata" => match artifact.get(name) {
-                Some(Json::Object(metadata)) => map(metadata),
-                _ => crate::value::text_map(crate::value::MapKind::HashMap, []),
-            },
+            "metadata" => crate::value::text_map(
+                crate::value::MapKind::HashMap,
+                metadata(artifact).map(|(key, value)| (key, from_json(value))),
+            ),
             _ => return None,
         })),
         Object::ExpectedArtifact(expected) => Some(Ok(match name {
@@ -268,6 +268,39 @@ fn time<'a>(millis: Option<i64>) -> Value<'a> {
 
 fn map(map: &JsonMap) -> Value<'_> {
     Value::Map(crate::value::Map::Json(map))
+}
+
+/// The metadata of an artifact: its own, and every field no artifact has.
+fn metadata(artifact: &JsonMap) -> impl Iterator<Item = (&str, &Json)> {
+    let own = artifact.get("metadata").and_then(Json::as_object);
+    let unknown = artifact
+        .iter()
+        .filter(|(key, _)| !ARTIFACT.contains(&key.as_str()) && *key != "kind");
+    own.into_iter()
+        .flatten()
+        .chain(unknown)
+        .map(|(key, value)| (key.as_str(), value))
+}
+
+/// An artifact as it is stored: absent fields are left out, unknown ones are metadata.
+pub(crate) fn artifact_json(artifact: &JsonMap) -> JsonMap {
+    let mut stored = JsonMap::new();
+    for name in ARTIFACT {
+        let value = match *name {
+            "customKind" => Json::Bool(artifact.get(*name) == Some(&Json::Bool(true))),
+            "metadata" => Json::Object(
+                metadata(artifact)
+                    .map(|(key, value)| (key.to_owned(), value.clone()))
+                    .collect(),
+            ),
+            _ => match artifact.get(*name) {
+                Some(value) if !value.is_null() => value.clone(),
+                _ => continue,
+            },
+        };
+        stored.insert((*name).to_owned(), value);
+    }
+    stored
 }
 
 fn field<'a>(map: &'a JsonMap, name: &str) -> Value<'a> {

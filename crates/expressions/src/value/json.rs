@@ -205,11 +205,11 @@ fn from_object<'a>(
         Object::Trigger(map)
         | Object::ParentExecution(map)
         | Object::ParentStage(map)
-        | Object::Artifact(map)
         | Object::ExpectedArtifact(map)
         | Object::BuildInfo(map)
         | Object::BuildArtifact(map)
         | Object::SourceControl(map) => Json::Object((*map).clone()),
+        Object::Artifact(artifact) => Json::Object(crate::objects::artifact_json(artifact)),
         Object::NotEvaluable(inner) => {
             let mut object = JsonMap::new();
             object.insert(

@@ -268,3 +268,25 @@ fn changes_last_for_one_pass() {
     assert_eq!(evaluate(&json!("${list}"), &scope).value, json!([1, 2]));
     assert_eq!(execution.stages[1].context["list"], json!([1, 2]));
 }
+
+#[test]
+fn an_artifact_keeps_what_it_came_with() {
+    let execution: Execution = serde_json::from_value(json!({
+        "id": "E", "trigger": {"type": "manual", "resolvedExpectedArtifacts": [
+            {"id": "1", "boundArtifact": {"type": "docker/image", "name": "shop/web", "registry": "eu"}},
+        ]},
+    }))
+    .unwrap();
+    let world = World::default();
+    let result = evaluate(
+        &json!([
+            "${#triggerResolvedArtifact('shop/web')}",
+            "${#triggerResolvedArtifact('shop/web').metadata.registry}",
+        ]),
+        &Scope::of_execution(&execution, &world),
+    );
+    let artifact = json!({
+        "type": "docker/image", "customKind": false, "name": "shop/web", "metadata": {"registry": "eu"},
+    });
+    assert_eq!(result.value, json!([artifact, "eu"]));
+}
