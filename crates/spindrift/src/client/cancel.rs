@@ -2,8 +2,9 @@
 
 use reqwest::Method;
 
+use super::get::fetch;
 use super::{Server, segment};
-use crate::cli::CancelArgs;
+use crate::cli::{CancelArgs, Output};
 use crate::exit::Exit;
 use crate::say;
 
@@ -16,6 +17,12 @@ pub async fn cancel(arguments: CancelArgs) -> anyhow::Result<Exit> {
         segment(&arguments.execution)
     );
     server.call(Method::PUT, &path, None).await?;
-    say!("{} canceled", arguments.execution);
+    match arguments.common.output {
+        Output::Json => {
+            let canceled = fetch(&server, &arguments.execution).await?;
+            say!("{}", serde_json::to_string_pretty(&canceled)?);
+        }
+        Output::Table => say!("{} canceled", arguments.execution),
+    }
     Ok(Exit::Success)
 }

@@ -1,11 +1,19 @@
 //! The connection of the command line to a server.
 
+use std::time::Duration;
+
 use anyhow::{Context, anyhow, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::cli::ServerArgs;
 use crate::local::login_name;
+
+/// The longest time to connect.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// A server that works says something within that time, also on a stream without news.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// A server.
 pub struct Server {
@@ -21,6 +29,8 @@ impl Server {
         // the token elsewhere.
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
             .build()
             .context("the HTTP client cannot be set up")?;
         Ok(Self { client, arguments })

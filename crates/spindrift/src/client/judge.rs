@@ -7,7 +7,7 @@ use spindrift_model::{Execution, Stage, Status};
 
 use super::get::fetch;
 use super::{Server, segment};
-use crate::cli::JudgeArgs;
+use crate::cli::{JudgeArgs, Output};
 use crate::exit::Exit;
 use crate::say;
 
@@ -34,8 +34,11 @@ async fn judge(arguments: JudgeArgs, status: &str, done: &str) -> anyhow::Result
         segment(&arguments.execution),
         segment(stage.id.as_str())
     );
-    server.call(Method::PATCH, &path, Some(&body)).await?;
-    say!("{:?} {done}", stage.display_name());
+    let judged = server.call(Method::PATCH, &path, Some(&body)).await?;
+    match arguments.common.output {
+        Output::Json => say!("{}", serde_json::to_string_pretty(&judged)?),
+        Output::Table => say!("{:?} {done}", stage.display_name()),
+    }
     Ok(Exit::Success)
 }
 

@@ -1,5 +1,7 @@
 //! `spindrift logs`
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use spindrift_model::Execution;
 
@@ -9,6 +11,12 @@ use crate::cli::{LogsArgs, Output};
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::say;
+
+/// So long a server that was there may be away: it is being started again.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The time between two attempts to reach it.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Shows what has happened in an execution.
 pub async fn logs(arguments: LogsArgs) -> anyhow::Result<Exit> {
@@ -25,22 +33,46 @@ pub async fn logs(arguments: LogsArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Shows what happens in an execution until it has ended; the exit code tells the result.
+/// Shows what happens in an execution until it has ended; the exit code tells the result. A server that goes away for a
+/// while is waited for.
 pub async fn follow(server: &Server, id: &str, output: Output) -> anyhow::Result<Exit> {
-    let path = format!("/executions/{}/events", segment(id));
     let mut progress = Progress::default();
+    let mut seen = None;
     loop {
-        let mut events = server.send(Method::GET, &path, None).await?;
-        loop {
-            // The stream says that something has changed; what has is read as a whole.
-            let execution: Execution = serde_json::from_value(fetch(server, id).await?)?;
-            print(&execution, &mut progress, output)?;
-            if execution.status.is_complete() {
-                return Ok(Exit::of(execution.status));
+        match listen(server, id, output, &mut progress, &mut seen).await {
+            Ok(Some(exit)) => return Ok(exit),
+            Ok(None) => {}
+            Err(error) => {
+                let is_new = seen.is_none_or(|seen: Instant| seen.elapsed() > PATIENCE);
+                if is_new || !error.is::<reqwest::Error>() {
+                    return Err(error);
+                }
+                tokio::time::sleep(AGAIN).await;
             }
-            if !matches!(events.chunk().await, Ok(Some(_))) {
-                break;
-            }
+        }
+    }
+}
+
+/// Shows what happens as long as the server sends events; answers when the execution has ended.
+async fn listen(
+    server: &Server,
+    id: &str,
+    output: Output,
+    progress: &mut Progress,
+    seen: &mut Option<Instant>,
+) -> anyhow::Result<Option<Exit>> {
+    let path = format!("/executions/{}/events", segment(id));
+    let mut events = server.send(Method::GET, &path, None).await?;
+    loop {
+        // The stream says that something has changed; what has is read as a whole.
+        let execution: Execution = serde_json::from_value(fetch(server, id).await?)?;
+        *seen = Some(Instant::now());
+        print(&execution, progress, output)?;
+        if execution.status.is_complete() {
+            return Ok(Some(Exit::of(execution.status)));
+        }
+        if !matches!(events.chunk().await, Ok(Some(_))) {
+            return Ok(None);
         }
     }
 }
