@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub struct Launch {
     config: Option<PathBuf>,
     listen: String,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 impl Launch {
@@ -35,6 +38,8 @@ impl Launch {
             config: None,
             listen: "127.0.0.1:0".to_owned(),
             arguments: Vec::new(),
+            variables: Vec::new(),
+            descriptors: None,
         }
     }
 
@@ -63,8 +68,24 @@ impl Launch {
         self
     }
 
+    /// With a variable in its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With so many open files at most.
+    pub fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
+        self
+    }
+
     fn command(&self) -> Command {
-        let mut command = spindrift();
+        let mut command = match self.descriptors {
+            Some(most) => limited(most),
+            None => spindrift(),
+        };
+        command.envs(self.variables.iter().cloned());
         command.arg("serve").arg("--data").arg(&self.data);
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
@@ -108,6 +129,16 @@ impl Launch {
     pub fn refused(&self) -> super::command::Ended {
         self.command().output().unwrap().into()
     }
+}
+
+/// The binary with so many open files at most.
+fn limited(descriptors: u32) -> Command {
+    let program = spindrift();
+    let mut command = Command::new("/bin/sh");
+    let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+    command.env_clear().args(["-c", &script]);
+    command.arg(program.get_program());
+    command
 }
 
 /// Reads to the end, so that the process never waits for its reader.
@@ -241,6 +272,16 @@ impl Server {
         });
         let id = &stage(&execution, ref_id)["id"];
         id.as_str().unwrap().to_owned()
+    }
+
+    /// The processor time it has used.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields = fields.split_whitespace().skip(11).take(2);
+        // Linux counts it in hundredths of a second.
+        let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
     }
 
     /// A figure in `/proc/<pid>/status`, in KiB.

@@ -425,6 +425,27 @@ fn strange_paths_have_clear_answers() {
 }
 
 #[test]
+fn too_many_connections_are_survived() {
+    let scratch = Scratch::new();
+    let server = Launch::new(&scratch).descriptors(64).start();
+    let crowd: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stream = connect(server.address).unwrap();
+            stream.write_all(b"GET /health HTTP/1.1\r\n").unwrap();
+            stream
+        })
+        .collect();
+    // The one that comes last is answered once there is room for it.
+    std::thread::scope(|scope| {
+        let last = scope.spawn(|| server.save(pipeline("late", &[wait("1", &[], 0)])));
+        drop(crowd);
+        last.join().unwrap();
+    });
+    let id = server.start("test/late", json!({}));
+    assert_eq!(server.end(&id), "SUCCEEDED");
+}
+
+#[test]
 fn callers_that_hang_up_harm_nobody() {
     static BODY: LazyLock<String> = LazyLock::new(|| pipeline("gone", &[]).to_string());
     let (_scratch, server) = server();

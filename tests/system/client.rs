@@ -179,6 +179,63 @@ fn what_follows_a_run_ends_with_it_and_tells_how() {
 }
 
 #[test]
+fn whoever_follows_a_run_waits_for_the_server_to_come_back() {
+    let scratch = Scratch::new();
+    let launch = Launch::new(&scratch);
+    let server = launch.start();
+    server.save(release());
+    let id = server.start("test/release", json!({}));
+    let judgment = server.judgment(&id, "1");
+    let mut follower = spindrift()
+        .args(["logs", "--follow", &id, "--server", &server.url()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("release"));
+    let address = server.address.to_string();
+    server.kill();
+    let server = launch.listen(&address).start();
+    server.judge(&id, &judgment, "continue").with_status(200);
+    let last = lines.map(Result::unwrap).last().unwrap();
+    assert!(last.starts_with("✔ SUCCEEDED"), "{last}");
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn changes_show_the_execution_to_machines() {
+    let desk = Desk::new();
+    desk.save(&release()).with_code(0);
+    let table = [
+        ("approve", "RUNNING"),
+        ("reject", "RUNNING"),
+        ("cancel", "CANCELED"),
+    ];
+    for (command, status) in table {
+        let id = desk.start(&["test/release"]);
+        desk.server.judgment(&id, "1");
+        let shown = desk.run(&[command, &id, "--output", "json"]).with_code(0);
+        let shown = shown.json();
+        assert_eq!(shown["id"], id.as_str());
+        let judged = &shown["stages"][0]["context"]["judgmentStatus"];
+        assert!(shown["status"] == status || judged.is_string(), "{shown:#}");
+    }
+}
+
+#[test]
+fn names_may_have_any_characters() {
+    let desk = Desk::new();
+    let name = "blue/green ✓ 100% ?&#+\"'";
+    desk.save(&pipeline(name, &[wait("1", &[], 0)]))
+        .with_code(0);
+    let path = format!("test/{name}");
+    let id = desk.start(&[&path]);
+    assert_eq!(desk.server.end(&id), "SUCCEEDED");
+    assert_eq!(desk.run(&["get", &path]).with_code(0).json()["name"], name);
+    assert!(desk.run(&["list"]).with_code(0).out.contains(name));
+}
+
+#[test]
 fn a_start_can_be_followed() {
     let desk = Desk::new();
     desk.save(&pipeline("quick", &[wait("1", &[], 0)]))

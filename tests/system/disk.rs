@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::json;
@@ -112,8 +113,19 @@ fn check_stopped(server: &Server, reason: &str, asking: &str, judgment: &str) {
         let answer = answer.with_status(503);
         assert!(answer.message().contains(reason), "{}", answer.message());
     }
+    check_idle(server);
     let stage = &server.execution(asking)["stages"][0];
     assert_eq!(stage["status"], "RUNNING", "it shows what is not on disk");
+}
+
+/// What cannot be written is not tried again and again: timers that are due, tasks that have ended.
+fn check_idle(server: &Server) {
+    let before = server.processor_time();
+    std::thread::sleep(Duration::from_secs(3));
+    let used = server.processor_time() - before;
+    assert!(used < Duration::from_millis(500), "it used {used:?} of 3 s");
+    let log = server.log().len();
+    assert!(log < 100_000, "it has logged {log} bytes");
 }
 
 /// Fills a disk of that many MiB under a server that keeps so many in reserve.

@@ -1,5 +1,6 @@
 //! Tokens, from the command that makes them to the judgment that asks for a role.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::command::{run, spindrift};
@@ -111,6 +112,39 @@ fn callers_are_whom_their_tokens_say() {
     assert_eq!(
         decided.json()["stages"][0]["context"]["lastModifiedBy"],
         "ann"
+    );
+}
+
+#[test]
+fn the_log_is_for_machines_and_holds_no_token() {
+    let (token, config) = token("ci", "builders");
+    let scratch = Scratch::new();
+    let config = format!("[log]\nfilter = \"trace\"\nformat = \"json\"\n{config}");
+    let mut server = Launch::new(&scratch).configured(&scratch, &config).start();
+    let bearer = format!("Bearer {token}");
+    for headers in [
+        ("Authorization", bearer.as_str()),
+        ("X-SPINNAKER-TOKEN", &token),
+    ] {
+        call(&server, "GET", "/pipelineConfigs", &[headers], None).with_status(200);
+    }
+    let wrong = [("Authorization", "Bearer spk_guessed")];
+    call(&server, "GET", "/pipelineConfigs", &wrong, None).with_status(401);
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let log = server.log();
+    assert!(log.contains("/pipelineConfigs"), "{log}");
+    for line in log.lines() {
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(
+            line["level"].is_string() && line["timestamp"].is_string(),
+            "{line}"
+        );
+    }
+    assert!(
+        !log.contains(&token) && !log.contains("spk_guessed"),
+        "a token is in the log"
     );
 }
 

@@ -16,6 +16,7 @@ mod local;
 mod offline;
 mod real_pipelines;
 mod refusals;
+mod startup;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;
