@@ -169,6 +169,13 @@ pub enum Change {
         /// The position of the task.
         task: u16,
     },
+    /// An expression of the stage has what it asked for.
+    Answered {
+        /// Which stage.
+        stage: Serial,
+        /// What came.
+        answer: Answer,
+    },
     /// Something must still be done outside.
     Promised {
         /// What.
@@ -206,6 +213,7 @@ impl Change {
             | Change::Trigger { .. }
             | Change::Pending { .. }
             | Change::StageRemoved { .. }
+            | Change::Answered { .. }
             | Change::Promised { .. }
             | Change::Kept { .. } => None,
         }
@@ -218,6 +226,15 @@ impl Change {
             _ => None,
         }
     }
+}
+
+/// What a URL answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The URL.
+    pub url: String,
+    /// The body, or why there is none.
+    pub body: Result<String, String>,
 }
 
 /// A restart that waits for a free slot of its pipeline.

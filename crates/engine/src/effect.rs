@@ -55,6 +55,13 @@ pub enum Deed {
         /// The stage.
         stage: StageId,
     },
+    /// Fetch what an expression of a stage asks for; the stage is planned when it has it.
+    Fetch {
+        /// Which stage.
+        stage: Serial,
+        /// From where.
+        url: String,
+    },
     /// Restart the stage that started this execution, because this execution was restarted.
     RestartParent {
         /// The execution of that stage.

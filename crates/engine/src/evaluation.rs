@@ -100,7 +100,16 @@ impl spindrift_expressions::Environment for StageEnvironment<'_> {
     }
 
     fn fetch(&self, fetch: &Fetch) -> Fetched {
-        self.world.fetch(fetch)
+        let asks = self.view.stage().serial;
+        let answers = &self.view.run().ledger().answers;
+        let found = answers
+            .iter()
+            .find(|(stage, answer)| *stage == asks && answer.url == fetch.url);
+        match found.map(|(_, answer)| &answer.body) {
+            Some(Ok(body)) => Fetched::Body(body.clone()),
+            Some(Err(reason)) => Fetched::Failed(reason.clone()),
+            None => self.world.fetch(fetch),
+        }
     }
 
     fn stored_artifact(&self, reference: &str) -> Option<String> {
@@ -112,10 +121,11 @@ impl spindrift_expressions::Environment for StageEnvironment<'_> {
 pub(crate) struct ContextEvaluation {
     pub(crate) set: Map,
     pub(crate) unset: Vec<String>,
+    pub(crate) needs: Vec<Fetch>,
 }
 
-/// Evaluates the context of a stage; `None` when that changes nothing.
-pub(crate) fn evaluate_stage(view: &StageView<'_>, stages: &Registry) -> Option<ContextEvaluation> {
+/// Evaluates the context of a stage.
+pub(crate) fn evaluate_stage(view: &StageView<'_>, stages: &Registry) -> ContextEvaluation {
     let context = &view.stage().context;
     let except = stages.of(view.stage()).map_or(&[][..], |kind| {
         kind.unevaluated(context, view.execution().is_v4())
@@ -131,7 +141,11 @@ pub(crate) fn evaluate_stage(view: &StageView<'_>, stages: &Registry) -> Option<
         }
         SummaryChange::Removed => unset.push(spindrift_expressions::SUMMARY_KEY.to_owned()),
     }
-    (!set.is_empty() || !unset.is_empty()).then_some(ContextEvaluation { set, unset })
+    ContextEvaluation {
+        set,
+        unset,
+        needs: result.needs,
+    }
 }
 
 /// Whether a stage's `stageEnabled`, or else that of the stage it was made for, lets it run (Orca's

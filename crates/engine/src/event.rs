@@ -67,6 +67,13 @@ pub enum Event {
         /// What a canceled task's stage should note.
         result: Option<Box<TaskResult>>,
     },
+    /// What an expression asks for was fetched, or could not be.
+    Fetched {
+        /// The number of the promise.
+        number: u32,
+        /// The body, or why there is none.
+        body: Result<String, String>,
+    },
     /// The process has started again: everything under way must be performed again.
     Recovered,
     /// Somebody ends it.

@@ -22,7 +22,7 @@ mod task;
 mod view;
 
 pub use authority::acting_as;
-pub use change::{Change, Restart};
+pub use change::{Answer, Change, Restart};
 pub use concurrency::{ConcurrencyLimit, MAX_WAITING, SUPERSEDED, Turn};
 pub use decide::{Decision, Ids, Setting, decide, next_wake};
 pub use effect::{Deed, Effect, IdempotencyKey, Promise};

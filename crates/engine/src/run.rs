@@ -307,6 +307,7 @@ impl Run {
                 self.ledger.restart = restart;
                 self.ledger.waiting = waiting;
             }
+            Change::Answered { stage, answer } => self.ledger.answers.push((stage, answer)),
             Change::Promised { promise } => {
                 self.ledger.next_promise = self.ledger.next_promise.max(promise.number + 1);
                 self.ledger.promises.push(promise);
@@ -405,6 +406,9 @@ impl Run {
     }
 
     fn set_stage_status(&mut self, serial: Serial, status: Status, at: Millis) {
+        if status.is_complete() {
+            self.ledger.answers.retain(|(stage, _)| *stage != serial);
+        }
         let Some(stage) = self.execution.stage_mut(serial) else {
             return;
         };

@@ -13,7 +13,7 @@ use spindrift_model::{
     Execution, ExecutionId, ExecutionKind, Map, Millis, PipelineId, Serial, Stage, Status,
 };
 
-use crate::change::{Change, Restart};
+use crate::change::{Answer, Change, Restart};
 use crate::effect::Promise;
 
 /// A run as it is kept: the execution, and what the engine must remember besides.
@@ -39,6 +39,8 @@ pub struct Ledger {
     pub next_serial: u32,
     /// Since when it waits for a free slot of its pipeline.
     pub waiting: Option<Millis>,
+    /// What expressions of stages that run have been answered.
+    pub answers: Vec<(Serial, Answer)>,
     /// What it does when it gets one, when that is not its first start.
     pub restart: Option<Box<Restart>>,
     /// How often the tasks of a restarted stage had been performed: the count goes on, so that the late result of a

@@ -4,7 +4,9 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use spindrift_engine::{Caller, Event, PipelineRevision, Registry, Store, StoreError, StoreHealth};
+use spindrift_engine::{
+    BoxFuture, Caller, Event, PipelineRevision, Registry, Store, StoreError, StoreHealth,
+};
 use spindrift_expressions::TemplateCache;
 use spindrift_model::{Execution, ExecutionId, Map, Millis, PipelineId, StageId};
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
@@ -21,6 +23,12 @@ use crate::shard::{Message, Shard};
 use crate::stats::Stats;
 use crate::timers::{Timers, keep_time};
 
+/// Fetches what expressions ask for.
+pub trait Fetcher: std::fmt::Debug + Send + Sync + 'static {
+    /// The body of the answer to a `GET`, or a reason for people why there is none.
+    fn fetch(&self, url: String) -> BoxFuture<Result<String, String>>;
+}
+
 /// How an engine is set up.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -28,6 +36,8 @@ pub struct EngineOptions {
     pub shards: usize,
     /// The IANA zone of time windows for pipelines that name none; Spinnaker's default is `America/Los_Angeles`.
     pub time_zone: String,
+    /// Fetches what expressions ask for; without it they get nothing.
+    pub fetcher: Option<Arc<dyn Fetcher>>,
 }
 
 impl Default for EngineOptions {
@@ -35,6 +45,7 @@ impl Default for EngineOptions {
         Self {
             shards: 4,
             time_zone: "America/Los_Angeles".to_owned(),
+            fetcher: None,
         }
     }
 }

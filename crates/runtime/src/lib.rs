@@ -26,7 +26,7 @@ mod submit;
 mod timers;
 
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Fetcher};
 pub use error::EngineError;
 pub use notice::Notice;
 pub use pipelines::{SaveRequest, Saved, check_pipeline};

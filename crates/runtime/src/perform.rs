@@ -135,7 +135,7 @@ fn keep(shared: &Arc<Shared>, loaded: &mut Loaded, promise: Promise) {
     let Promise { number, deed } = promise;
     let undo = match &deed {
         Deed::CancelTask { stage, task } => cancel_future(shared, loaded, *stage, *task),
-        Deed::TellParent { .. } | Deed::RestartParent { .. } => None,
+        Deed::TellParent { .. } | Deed::RestartParent { .. } | Deed::Fetch { .. } => None,
     };
     let inner = Arc::clone(shared);
     shared.tracker.spawn(async move {
@@ -156,6 +156,18 @@ fn keep(shared: &Arc<Shared>, loaded: &mut Loaded, promise: Promise) {
                     })
                     .await;
                 None
+            }
+            Deed::Fetch { url, .. } => {
+                let body = inner.fetch(url).await;
+                let event = Box::new(Event::Fetched { number, body });
+                inner
+                    .send(Message::Event {
+                        id,
+                        event,
+                        reply: None,
+                    })
+                    .await;
+                return;
             }
             Deed::RestartParent {
                 execution,
@@ -194,6 +206,13 @@ fn cancel_future(
 }
 
 impl Shared {
+    async fn fetch(&self, url: String) -> Result<String, String> {
+        match &self.options.fetcher {
+            Some(fetcher) => fetcher.fetch(url).await,
+            None => Err("expressions may not fetch anything here".to_owned()),
+        }
+    }
+
     /// Lets the stage that started a run look again, since the run goes on; a parent that still runs needs no telling.
     async fn restart_parent(
         &self,

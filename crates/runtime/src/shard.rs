@@ -181,7 +181,7 @@ impl Shard {
                     loaded.performing.remove(&key);
                 }
             }
-            Event::Kept { number, .. } => {
+            Event::Kept { number, .. } | Event::Fetched { number, .. } => {
                 loaded.keeping.remove(number);
             }
             _ => {}

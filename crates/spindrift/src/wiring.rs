@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, bail};
 use spindrift_engine::{BoxFuture, Registry, Store};
-use spindrift_outbound::Outbound;
-use spindrift_runtime::{Engine, EngineOptions, SystemClock, SystemEntropy};
+use spindrift_outbound::{Outbound, Policy, Request};
+use spindrift_runtime::{Engine, EngineOptions, Fetcher, SystemClock, SystemEntropy};
 use spindrift_stages::{Roles, Services, registry};
 use spindrift_store::{SledStore, StoreOptions};
 
 use crate::config::Config;
+
+/// The largest body that an expression may fetch: the largest value it may have.
+const LARGEST_PAGE: u64 = 1024 * 1024;
 
 /// Every stage type, as configured.
 pub fn stages(config: &Config) -> anyhow::Result<Registry> {
@@ -49,6 +52,7 @@ pub fn open_store(directory: &Path, config: &Config) -> anyhow::Result<SledStore
 pub fn engine(store: Arc<dyn Store>, stages: Registry, config: &Config) -> Engine {
     let options = EngineOptions {
         time_zone: config.time_zone.clone(),
+        fetcher: Some(Arc::new(Pages::new(config.outbound.clone()))),
         ..EngineOptions::default()
     };
     Engine::start(
@@ -68,5 +72,41 @@ impl Roles for ConfiguredRoles {
         Box::pin(std::future::ready(
             self.0.get(user).cloned().unwrap_or_default(),
         ))
+    }
+}
+
+/// Fetches what expressions ask for, through a client of the same policy as the webhooks'; it is made when first needed.
+#[derive(Debug)]
+struct Pages {
+    policy: Policy,
+    outbound: OnceLock<Result<Outbound, String>>,
+}
+
+impl Pages {
+    fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            outbound: OnceLock::new(),
+        }
+    }
+}
+
+impl Fetcher for Pages {
+    fn fetch(&self, url: String) -> BoxFuture<Result<String, String>> {
+        let made = || Outbound::new(self.policy.clone()).map_err(|error| error.to_string());
+        let outbound = self.outbound.get_or_init(made).clone();
+        Box::pin(async move {
+            let mut request = Request::get(url);
+            request.max_response_bytes = Some(LARGEST_PAGE);
+            let response = outbound?
+                .send(request)
+                .await
+                .map_err(|error| error.to_string())?;
+            if response.is_success() {
+                Ok(response.text())
+            } else {
+                Err(format!("the answer has status {}", response.status))
+            }
+        })
     }
 }

@@ -9,6 +9,7 @@ mod cancel;
 mod command;
 mod completion;
 mod failure;
+mod fetch;
 mod pause;
 mod restart;
 mod start;
@@ -124,6 +125,7 @@ impl Step<'_, '_, '_> {
             Event::Tick => self.tick(),
             Event::Signal { stage } => self.signal(&stage),
             Event::Kept { number, result } => self.kept(number, result.map(|result| *result)),
+            Event::Fetched { number, body } => self.fetched(number, body),
             Event::Recovered => self.recovered(),
             Event::Cancel { by, reason } => return self.cancel(by, reason),
             Event::Pause { by } => return self.pause(by),

@@ -124,7 +124,15 @@ impl Step<'_, '_, '_> {
             stage: serial,
             phase: Phase::Work,
         });
-        self.evaluate(serial);
+        self.prepare(serial);
+    }
+
+    /// Plans the stage, once its expressions have what they ask for.
+    pub(super) fn prepare(&mut self, serial: Serial) {
+        let needs = self.evaluate(serial);
+        if self.ask_for(serial, needs) {
+            return;
+        }
         match self.plan(serial) {
             Ok(()) => self.enter(serial),
             Err(failure) => self.fail_planning(serial, &failure),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use spindrift_expressions::Fetch;
 use spindrift_model::{Map, Phase, Serial, StageId, Status, Value, Wait};
 
 use super::{Step, Work};
@@ -21,7 +22,8 @@ impl Step<'_, '_, '_> {
         if self.is_over() || !its_turn {
             return;
         }
-        self.evaluate(serial);
+        // What is asked for only now stays as it is written: a task does not wait for it.
+        let _ = self.evaluate(serial);
         self.set_task_status(serial, task, Status::Running, None);
         self.run_task(serial, task);
     }
@@ -350,13 +352,14 @@ impl Step<'_, '_, '_> {
         )
     }
 
-    /// Replaces expressions in a stage's context by their values, and notes those that failed.
-    pub(super) fn evaluate(&mut self, serial: Serial) {
+    /// Replaces expressions in a stage's context by their values, and notes those that failed. Answers with what some ask
+    /// for first.
+    pub(super) fn evaluate(&mut self, serial: Serial) -> Vec<Fetch> {
         let Some(stage) = self.stage(serial) else {
-            return;
+            return Vec::new();
         };
-        if let Some(edit) = evaluation::evaluate_stage(&self.view(stage), self.setting.stages) {
-            self.set_context(serial, edit.set, edit.unset);
-        }
+        let edit = evaluation::evaluate_stage(&self.view(stage), self.setting.stages);
+        self.set_context(serial, edit.set, edit.unset);
+        edit.needs
     }
 }

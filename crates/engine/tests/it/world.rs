@@ -118,7 +118,7 @@ impl World {
                     TaskRunner::Inline(_) => None,
                 }
             }),
-            Deed::TellParent { .. } | Deed::RestartParent { .. } => None,
+            Deed::TellParent { .. } | Deed::RestartParent { .. } | Deed::Fetch { .. } => None,
         };
         Event::Kept {
             number: promise.number,

@@ -81,3 +81,27 @@ async fn a_failed_expression_stays_and_fails_the_stage_only_when_asked() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_expression_fetches_is_there_when_the_stage_begins() {
+    let (engine, _, _) = fresh();
+    let stages = json!([
+        {"refId": "1", "type": "wait",
+         "page": "${#fromUrl('https://pages.example/blue')}",
+         "two": "${#fromUrl('https://pages.example/a')}-${#fromUrl('https://pages.example/b')}",
+         "none": "${#fromUrl('https://elsewhere.example/')}"},
+    ]);
+    let run = run(&engine, "v4", json!({}), stages).await;
+    assert_eq!(run.status, Status::Succeeded);
+    let context = &run.stages[0].context;
+    assert_eq!(
+        [&context["page"], &context["two"]],
+        [&json!("blue"), &json!("a-b")]
+    );
+    assert_eq!(context["none"], "${#fromUrl('https://elsewhere.example/')}");
+    let summary = context["expressionEvaluationSummary"].to_string();
+    assert!(
+        summary.contains("https://elsewhere.example/ is not there"),
+        "{summary}"
+    );
+}

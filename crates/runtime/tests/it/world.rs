@@ -12,7 +12,7 @@ use spindrift_engine::{
 };
 use spindrift_model::{Map, Millis, Pipeline};
 use spindrift_outbound::{Outbound, Policy};
-use spindrift_runtime::{Clock, Engine, EngineOptions, Entropy, StartRequest};
+use spindrift_runtime::{Clock, Engine, EngineOptions, Entropy, Fetcher, StartRequest};
 use spindrift_stages::{Services, registry};
 use spindrift_store::MemoryStore;
 
@@ -150,6 +150,7 @@ pub fn engine(
         EngineOptions {
             shards: 2,
             time_zone: "UTC".to_owned(),
+            fetcher: Some(Arc::new(Pages)),
         },
         Arc::new(VirtualClock::new(base)),
         Arc::new(Seeded::new(seed)),
@@ -188,5 +189,21 @@ pub async fn ended(
             return execution;
         }
         notices.recv().await.unwrap();
+    }
+}
+
+/// Answers `https://pages.example/<text>` with the text.
+#[derive(Debug)]
+struct Pages;
+
+impl Fetcher for Pages {
+    fn fetch(&self, url: String) -> BoxFuture<Result<String, String>> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let text = url
+                .strip_prefix("https://pages.example/")
+                .map(str::to_owned);
+            text.ok_or_else(|| format!("{url} is not there"))
+        })
     }
 }

@@ -355,6 +355,7 @@ impl Player {
             } => {
                 json!({"restartParent": {"execution": execution, "stage": stage, "by": by}})
             }
+            Deed::Fetch { url, .. } => json!({"fetch": url}),
         }
     }
 }
