@@ -69,7 +69,6 @@ impl Life {
         let engine_options = EngineOptions {
             shards: 2,
             time_zone: "UTC".to_owned(),
-            ..EngineOptions::default()
         };
         let engine = Engine::start(
             Arc::clone(&store) as _,
