@@ -69,6 +69,7 @@ impl Life {
         let engine_options = EngineOptions {
             shards: 2,
             time_zone: "UTC".to_owned(),
+            ..EngineOptions::default()
         };
         let engine = Engine::start(
             Arc::clone(&store) as _,
