@@ -127,8 +127,9 @@ const BYTES_PER_SLOT: usize = 2048;
 /// Slots of the journal that stay when nobody writes: 1.5 MiB.
 const KEPT_SLOTS: u64 = 256;
 
-/// Rows moved between two looks at the queue: less than half a millisecond.
-const MOVED_AT_ONCE: usize = 32;
+/// Rows and bytes moved between two looks at the queue, in one batch of sled's. Readers wait for the end of a batch, and
+/// sled frees none of the pages that a batch replaces before its end: a thousand rows at a time cost 200 MiB.
+const MOVED_AT_ONCE: (usize, usize) = (128, 512 * 1024);
 
 impl Committer {
     pub(crate) fn new(
@@ -203,7 +204,7 @@ impl Committer {
                     Err(TryRecvError::Disconnected) => return None,
                     Err(TryRecvError::Empty) => {
                         // A failure has stopped the store and is told to whoever asks next.
-                        let _ = self.guarded(|it| it.move_rows(MOVED_AT_ONCE));
+                        let _ = self.guarded(Self::move_rows);
                     }
                 }
                 continue;
@@ -337,20 +338,18 @@ impl Committer {
         let fullness = self.fullness();
         if fullness >= FULL {
             while self.moving.is_some() {
-                self.move_rows(1024)?;
+                self.move_rows()?;
             }
             self.freeze();
             return Ok(());
         }
-        let Some(moving) = &self.moving else {
-            return Ok(());
-        };
         // Done when the next layer is two thirds full, so that a larger batch does not have to wait for the rest.
-        let due = moving.layer.read().len().saturating_mul(fullness * 3 / 2) / FULL;
-        match due.saturating_sub(moving.moved) {
-            0 => Ok(()),
-            behind => self.move_rows(behind),
+        while let Some(moving) = &self.moving
+            && moving.moved * FULL < moving.layer.read().len().saturating_mul(fullness * 3 / 2)
+        {
+            self.move_rows()?;
         }
+        Ok(())
     }
 
     /// How full the active layer is: in memory, or in slots of the journal, of which small batches take one each.
@@ -377,14 +376,14 @@ impl Committer {
     fn settle(&mut self) -> Result<(), StoreError> {
         for _ in 0..2 {
             while self.moving.is_some() {
-                self.move_rows(1024)?;
+                self.move_rows()?;
             }
             if !self.view.layers.stack().active.read().is_empty() {
                 self.freeze();
             }
         }
         while self.moving.is_some() {
-            self.move_rows(1024)?;
+            self.move_rows()?;
         }
         self.sync()?;
         let mut batch = Batch::default();
@@ -396,7 +395,7 @@ impl Committer {
     }
 
     /// Moves some rows of the frozen layer to the tree; with the last of them the layer and its part of the journal go.
-    fn move_rows(&mut self, count: usize) -> Result<(), StoreError> {
+    fn move_rows(&mut self) -> Result<(), StoreError> {
         let Some(moving) = &mut self.moving else {
             return Ok(());
         };
@@ -414,7 +413,7 @@ impl Committer {
                 bytes += Table::size(key, entry.value());
                 last = Some(key.clone());
                 moved += 1;
-                if moved >= count || bytes >= self.options.batch_bytes {
+                if moved >= MOVED_AT_ONCE.0 || bytes >= MOVED_AT_ONCE.1 {
                     break;
                 }
             }

@@ -20,11 +20,11 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
-            cache_bytes: 32 << 20,
+            cache_bytes: 16 << 20,
             reserve_bytes: 64 << 20,
-            layer_bytes: 32 << 20,
+            layer_bytes: 16 << 20,
             batch_commits: 1024,
-            batch_bytes: 4 << 20,
+            batch_bytes: 1 << 20,
         }
     }
 }

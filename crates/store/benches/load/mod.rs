@@ -91,11 +91,31 @@ pub fn stored(number: usize, status: Status) -> Write {
     let mut index = index(&application, number, status);
     if !status.is_complete() {
         index.busy = true;
-        index.wake = Some(1_800_000_000_000 + number as i64);
+        index.wake = Some(WAKE + number as i64);
     }
     Write::Create {
         state: Box::new(state),
         index,
+    }
+}
+
+/// Where the times at which stored runs are due begin.
+const WAKE: i64 = 1_800_000_000_000;
+
+/// The first transition of a stored run that was due at that time; it is not due again.
+pub fn woken(at: i64) -> Write {
+    let number = (at - WAKE) as usize;
+    let mut before = index(&format!("app-{}", number % 100), number, Status::Running);
+    before.busy = true;
+    let after = before.clone();
+    before.wake = Some(at);
+    Write::Advance {
+        id: id(number),
+        from: 0,
+        changes: changes(1),
+        before,
+        after,
+        snapshot: None,
     }
 }
 
@@ -141,7 +161,7 @@ impl Life {
         }
         let before = self.index.clone();
         self.index.busy = step % 2 == 1;
-        self.index.wake = (step % 4 == 1).then_some(1_800_000_000_000 + step as i64);
+        self.index.wake = (step % 4 == 1).then_some(WAKE + step as i64);
         if step == 1 {
             self.index.status = Status::Running;
         }
