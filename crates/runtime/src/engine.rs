@@ -1,5 +1,6 @@
 //! The engine as its users hold it.
 
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) tracker: TaskTracker,
     pub(crate) saving: Mutex<()>,
     pub(crate) correlating: [Mutex<()>; CORRELATION_LOCKS],
+    /// The children started on behalf of topmost executions, by their correlation ids.
+    pub(crate) families: std::sync::Mutex<HashMap<ExecutionId, HashSet<String>>>,
     recovering: AtomicUsize,
     // Always the same, so that a simulation can be replayed; an uneven spread costs speed only.
     hasher: BuildHasherDefault<DefaultHasher>,
@@ -194,6 +197,7 @@ impl Engine {
             tracker: TaskTracker::new(),
             saving: Mutex::default(),
             correlating: std::array::from_fn(|_| Mutex::default()),
+            families: std::sync::Mutex::default(),
             recovering: AtomicUsize::new(1),
             hasher: BuildHasherDefault::default(),
             shards: senders,

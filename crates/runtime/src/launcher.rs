@@ -1,6 +1,6 @@
 //! How the tasks of one execution start, read and end others.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use serde_json::json;
 use spindrift_engine::{
@@ -16,6 +16,12 @@ use crate::submit::StartRequest;
 
 /// A pipeline that starts itself through others is stopped at this depth.
 const MAX_DEPTH: u64 = 32;
+
+/// So many executions are started on behalf of one topmost execution, children of children included.
+const MAX_DESCENDANTS: usize = 1_000;
+
+/// The descendants of so many topmost executions are counted; then the counting begins anew.
+const FAMILIES: usize = 10_000;
 
 /// Reaches the engine without keeping it alive.
 pub(crate) struct RuntimeLauncher {
@@ -89,6 +95,8 @@ impl Engine {
             );
             return Err(Failure::new("PipelineDepthException", message));
         }
+        let root = parent.root_id.clone().unwrap_or_else(|| parent.id.clone());
+        self.count_descendant(&root, &request.correlation_id)?;
         let revision = self.child_pipeline(&request, &parent)?;
         let (pipeline, _) = Pipeline::parse(Value::Object(revision.document))
             .map_err(|problems| to_failure(&EngineError::Invalid(problems)))?;
@@ -96,7 +104,6 @@ impl Engine {
             .user
             .clone()
             .unwrap_or_else(|| parent.trigger.user().to_owned());
-        let root = parent.root_id.clone();
         let trigger = child_trigger(&request, parent, &user, depth);
         let start = StartRequest {
             pipeline,
@@ -108,13 +115,35 @@ impl Engine {
             origin: Some("pipeline".to_owned()),
             kind: ExecutionKind::Pipeline,
             id: None,
-            root,
+            root: Some(root),
         };
         let submitted = self
             .submit(start)
             .await
             .map_err(|error| to_failure(&error))?;
         Ok(submitted.execution.id.clone())
+    }
+
+    /// Counts what is started on behalf of one topmost execution: two stages that start their own pipeline would
+    /// otherwise start more executions than there is room for. Repeating a request counts nothing.
+    fn count_descendant(&self, root: &ExecutionId, correlation: &str) -> Result<(), Failure> {
+        let mut families = self
+            .shared
+            .families
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if families.len() >= FAMILIES {
+            families.clear();
+        }
+        let family = families.entry(root.clone()).or_default();
+        if family.len() >= MAX_DESCENDANTS && !family.contains(correlation) {
+            let message = format!(
+                "{MAX_DESCENDANTS} executions were started on behalf of execution {root} already; a pipeline probably starts itself"
+            );
+            return Err(Failure::new("PipelineDepthException", message));
+        }
+        family.insert(correlation.to_owned());
+        Ok(())
     }
 
     fn child_pipeline(

@@ -1,7 +1,7 @@
 //! Pipelines that start pipelines.
 
 use serde_json::{Value, json};
-use spindrift_engine::Caller;
+use spindrift_engine::{Caller, ExecutionQuery, Scope, Store};
 use spindrift_model::{Execution, ExecutionId, Status};
 use spindrift_runtime::{Engine, SaveRequest};
 
@@ -137,4 +137,19 @@ async fn a_child_that_does_not_exist_is_named() {
     assert_eq!(run.status, Status::Terminal);
     let errors = run.stages[0].context["exception"]["details"]["errors"].to_string();
     assert!(errors.contains("does not exist in application"), "{errors}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_that_starts_itself_twice_does_not_fill_the_world() {
+    let (engine, store, _) = fresh();
+    let twice = json!([
+        {"refId": "1", "type": "pipeline", "application": "sim", "pipeline": "child"},
+        {"refId": "2", "type": "pipeline", "application": "sim", "pipeline": "child"},
+    ]);
+    save(&engine, "child", twice).await;
+    let run = engine.submit(manual(&parent())).await.unwrap().execution;
+    assert_eq!(ended(&engine, &run.id).await.status, Status::Terminal);
+    let all = ExecutionQuery::newest(Scope::All, usize::MAX);
+    let count = store.executions(&all).unwrap().len();
+    assert!(count <= 1_001, "{count} executions were started");
 }
