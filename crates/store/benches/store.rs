@@ -1,7 +1,8 @@
 //! How fast the store is, next to how fast the disk is.
 //!
-//! `cargo bench -p spindrift-store`. `STORE_BENCH_RUNS` sets how many runs are stored for the lists and the start
-//! (default 100,000). The directory is made where `TMPDIR` points, which should be on the disk that matters.
+//! `cargo bench -p spindrift-store`, or with `-- disk`, `commit`, `read`, `start` or `wake` one part of it.
+//! `STORE_BENCH_RUNS` sets how many runs are stored for the lists and the start (default 100,000). The directory is made
+//! where `TMPDIR` points, which should be on the disk that matters.
 
 #![expect(
     clippy::unwrap_used,
@@ -131,13 +132,13 @@ fn stored_runs() -> usize {
     std::env::var("STORE_BENCH_RUNS").map_or(100_000, |text| text.parse().unwrap())
 }
 
-/// Whether benches are chosen by name, and this one is not among them: what it needs would be made for nothing.
-fn is_left_out(name: &str) -> bool {
+/// Whether parts are chosen by name, and this one is not among them: what it needs would be made for nothing.
+fn is_left_out(part: &str) -> bool {
     let mut chosen = std::env::args()
         .skip(1)
         .filter(|text| !text.starts_with('-'))
         .peekable();
-    chosen.peek().is_some() && !chosen.any(|text| name.contains(&text))
+    chosen.peek().is_some() && !chosen.any(|text| text == part)
 }
 
 fn fill(store: &SledStore, runs: usize, status: Status) {
@@ -210,7 +211,7 @@ fn lists(criterion: &mut Criterion) {
 
 /// Opening after the process has died, up to the point at which every run under way is known.
 fn start(criterion: &mut Criterion) {
-    if is_left_out("open a small store") {
+    if is_left_out("start") {
         return;
     }
     let runs = stored_runs();
@@ -252,19 +253,21 @@ fn start(criterion: &mut Criterion) {
     );
     let empty = tempfile::tempdir().unwrap();
     drop(open(&empty));
-    criterion.bench_function("open a small store", |bencher| {
-        bencher.iter_custom(|count| {
-            (0..count)
-                .map(|_| {
-                    let begun = Instant::now();
-                    let store = open(&empty);
-                    let took = begun.elapsed();
-                    drop(store);
-                    took
-                })
-                .sum()
+    criterion
+        .benchmark_group("start")
+        .bench_function("open a small store", |bencher| {
+            bencher.iter_custom(|count| {
+                (0..count)
+                    .map(|_| {
+                        let begun = Instant::now();
+                        let store = open(&empty);
+                        let took = begun.elapsed();
+                        drop(store);
+                        took
+                    })
+                    .sum()
+            });
         });
-    });
 }
 
 /// Many runs that are due at the same time: each is found and goes on, a thousand at a time. Measured once, since each

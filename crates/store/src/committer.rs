@@ -421,6 +421,7 @@ impl Committer {
         if let Some(last) = last {
             moving.after = Some(last);
             moving.moved += moved;
+            self.check_space(0)?;
             self.apply(batch)?;
             self.condition
                 .moved

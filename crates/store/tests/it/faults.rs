@@ -125,6 +125,33 @@ fn a_full_disk_stops_the_store_before_sled_meets_it() {
     assert_eq!(store.run(&draft.id()).unwrap(), Some(before));
 }
 
+/// Rows on their way from the journal to their place need room as well, and lose nothing without it.
+#[test]
+fn a_full_disk_stops_the_moving_of_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Faults::default();
+    let options = StoreOptions {
+        reserve_bytes: 1 << 20,
+        ..options()
+    };
+    let store = faulty(dir.path(), options, &faults);
+    let draft = Draft::new("01J", "shop", Some("p"), 1);
+    commit(&store, vec![draft.create()]).unwrap();
+    faults.set_free(Some(1 << 19));
+    let result = store.settle();
+    assert!(
+        stopped(&result).starts_with("the disk is full"),
+        "{result:?}"
+    );
+    assert_eq!(store.run(&draft.id()).unwrap(), Some(draft.state()));
+    faults.set_free(None);
+    drop(store);
+    let store = open(dir.path(), options);
+    assert_eq!(store.run(&draft.id()).unwrap(), Some(draft.state()));
+    store.settle().unwrap();
+    assert_eq!(store.verify().unwrap().problems, [""; 0]);
+}
+
 #[test]
 fn a_conflict_does_not_hold_up_the_others_of_its_batch() {
     let dir = tempfile::tempdir().unwrap();
