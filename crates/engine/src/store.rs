@@ -40,6 +40,7 @@ pub struct Ledger {
     /// Since when it waits for a free slot of its pipeline.
     pub waiting: Option<Millis>,
     /// What expressions of stages that run have been answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<(Serial, Answer)>,
     /// What it does when it gets one, when that is not its first start.
     pub restart: Option<Box<Restart>>,
