@@ -9,4 +9,5 @@ mod golden;
 mod kill;
 mod law;
 mod opening;
+mod readers;
 mod support;
