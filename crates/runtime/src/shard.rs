@@ -86,7 +86,8 @@ impl Shard {
     /// Works until the engine stops, and then until everything decided is on disk.
     pub(crate) async fn work(mut self, mut inbox: mpsc::Receiver<Message>) {
         let stopping = self.shared.stopping.clone();
-        loop {
+        // Asked for each time: an inbox that is never empty would hide it below.
+        while !stopping.is_cancelled() {
             tokio::select! {
                 biased;
                 Some(pending) = self.pending.next(), if !self.pending.is_empty() => self.settle(pending),
