@@ -2,6 +2,7 @@
 
 mod demo;
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
         .with_context(|| format!("log.filter {:?} cannot be read", config.log.filter))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match config.log.format {
         LogFormat::Text => log.try_init(),
