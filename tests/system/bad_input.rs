@@ -178,24 +178,38 @@ fn graphs_that_cannot_run_are_refused() {
         .with_status(404);
 }
 
-#[test]
-fn a_pipeline_of_10_000_stages_runs() {
+/// Saves and runs 10,000 stages.
+fn run_10_000(stages: &[Value]) {
     let (_scratch, server) = server();
-    // A fan of 9,998 between two.
-    let names: Vec<String> = (0..9_998).map(|n| format!("m{n}")).collect();
-    let middle: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut stages = vec![wait("first", &[], 0)];
-    stages.extend(middle.iter().map(|name| wait(name, &["first"], 0)));
-    stages.push(wait("last", &middle, 0));
+    assert_eq!(stages.len(), 10_000);
     let begin = Instant::now();
-    server.save(pipeline("wide", &stages));
-    let id = server.start("test/wide", json!({}));
+    server.save(pipeline("large", stages));
+    let id = server.start("test/large", json!({}));
     assert_eq!(server.end(&id), "SUCCEEDED");
     println!("10,000 stages ended after {:?}", begin.elapsed());
     let execution = server.execution(&id);
     let stages = execution["stages"].as_array().unwrap();
     assert_eq!(stages.len(), 10_000);
     assert!(stages.iter().all(|stage| stage["status"] == "SUCCEEDED"));
+}
+
+#[test]
+fn a_fan_of_10_000_stages_runs() {
+    let names: Vec<String> = (0..9_998).map(|n| format!("m{n}")).collect();
+    let middle: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut stages = vec![wait("first", &[], 0)];
+    stages.extend(middle.iter().map(|name| wait(name, &["first"], 0)));
+    stages.push(wait("last", &middle, 0));
+    run_10_000(&stages);
+}
+
+#[test]
+fn a_chain_of_10_000_stages_runs() {
+    let names: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+    let behind = |pair: &[String]| wait(&pair[1], &[&pair[0]], 0);
+    let mut stages = vec![wait("0", &[], 0)];
+    stages.extend(names.windows(2).map(behind));
+    run_10_000(&stages);
 }
 
 #[test]

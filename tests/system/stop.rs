@@ -1,10 +1,13 @@
 //! Orderly ends.
 
+use std::time::Instant;
+
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::eventually;
 use crate::support::http::Events;
-use crate::support::pipelines::{judgment, pipeline, reaching, wait, webhook};
+use crate::support::pipelines::{judgment, pipeline, reaching, stage, wait, webhook};
 use crate::support::receiver::Receiver;
 use crate::support::scratch::Scratch;
 use crate::support::server::{Launch, reference};
@@ -41,6 +44,42 @@ fn runs_go_on_after_a_graceful_stop() {
             assert_eq!(server.end(&id), "SUCCEEDED", "{signal:?}");
         }
     }
+}
+
+#[test]
+fn a_busy_server_stops_without_finishing_its_work() {
+    let scratch = Scratch::new();
+    let launch = Launch::new(&scratch);
+    let mut server = launch.start();
+    // Each run starts two more, until there are too many of them.
+    let again = json!({"application": "test", "pipeline": "again", "waitForCompletion": true});
+    let twice = ["1", "2"].map(|name| stage(name, "pipeline", &[], again.clone()));
+    server.save(pipeline("again", &twice));
+    let roots = [(); 10].map(|()| server.start("test/again", json!({})));
+    eventually(|| {
+        let page = server.get("/applications/test/executions/search?size=1000");
+        (page.json().as_array()?.len() == 1000).then_some(())
+    });
+    let begin = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
+
+    let server = launch.start();
+    // Each start logs how many runs were under way.
+    let log = eventually(|| {
+        let log = server.log();
+        (log.matches("runs=").count() == 2).then_some(log)
+    });
+    let (_, count) = log.rsplit_once("runs=").unwrap();
+    assert!(!count.starts_with('0'), "it finished everything first");
+    for id in roots {
+        server.get(&format!("/pipelines/{id}")).with_status(200);
+    }
+    assert!(
+        !log.contains('\u{1b}'),
+        "the log is coloured, although nobody looks"
+    );
 }
 
 #[test]
