@@ -41,19 +41,16 @@ impl Loaded {
             return Ok(None);
         };
         let log = store.log(id)?;
-        let every = state
-            .execution
-            .stages
-            .iter()
-            .map(|stage| stage.serial)
-            .collect();
         let mut loaded = Self::new(state, stages);
         match log {
             Some(log) => {
                 loaded.logged = log.len();
                 log.iter().flatten().for_each(|change| loaded.note(change));
             }
-            None => loaded.dirty = every,
+            None => {
+                let stages = &loaded.run.execution().stages;
+                loaded.dirty = stages.iter().map(|stage| stage.serial).collect();
+            }
         }
         Ok(Some(loaded))
     }
@@ -162,7 +159,7 @@ impl Loaded {
 }
 
 /// The row of a run in the lists.
-fn index_row(run: &Run, stages: &Registry) -> IndexRow {
+pub(crate) fn index_row(run: &Run, stages: &Registry) -> IndexRow {
     let execution = run.execution();
     let in_flight = run
         .active()

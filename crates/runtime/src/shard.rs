@@ -18,7 +18,7 @@ use crate::admission::Admission;
 use crate::clock::FreshIds;
 use crate::engine::Shared;
 use crate::error::EngineError;
-use crate::loaded::Loaded;
+use crate::loaded::{Loaded, index_row};
 use crate::notice::Notice;
 use crate::perform::perform;
 
@@ -130,7 +130,7 @@ impl Shard {
             }
         };
         // The run is new: what the decision changed is part of its first row.
-        let mut loaded = Loaded::new(loaded.run.to_state(), &self.shared.stages);
+        loaded.index = index_row(&loaded.run, &self.shared.stages);
         let state = Box::new(loaded.run.to_state());
         let write = Write::Create {
             state,
@@ -259,9 +259,11 @@ impl Shard {
         let write = loaded.advance(&decision, &self.shared.stages);
         let silent = write.is_none() && decision.effects.is_empty() && loaded.uncommitted == 0;
         if silent {
-            let execution = loaded.run.execution().clone();
+            let reply = reply.map(|reply| (reply, loaded.run.execution().clone()));
             self.put_back(id, loaded);
-            answer(reply, Ok(Arc::new(execution)));
+            if let Some((reply, execution)) = reply {
+                answer(Some(reply), Ok(Arc::new(execution)));
+            }
             return;
         }
         self.count(&decision);

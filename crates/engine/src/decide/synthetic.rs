@@ -9,7 +9,7 @@ use crate::run::is_under_way;
 use crate::stage_type::{SyntheticPlan, SyntheticStage, synthetic_ref_id};
 
 /// The stage type that waits for a time window, and the flag that asks for it.
-const WINDOW_STAGE: &str = "restrictExecutionDuringTimeWindow";
+pub(super) const WINDOW_STAGE: &str = "restrictExecutionDuringTimeWindow";
 
 impl Step<'_, '_, '_> {
     pub(super) fn add_before(&mut self, parent: Serial, mut plan: SyntheticPlan) {

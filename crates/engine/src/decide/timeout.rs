@@ -5,12 +5,11 @@ use spindrift_model::{Execution, Millis, Serial, Stage, Status, Task, Value};
 
 use super::failure::truth;
 use super::start::start_expiry;
+use super::synthetic::WINDOW_STAGE;
 use super::{Step, Work};
 use crate::run::Run;
 use crate::stage_type::Registry;
 use crate::task::{Failure, TaskPolicy};
-
-const WINDOW_STAGE: &str = "restrictExecutionDuringTimeWindow";
 
 impl Step<'_, '_, '_> {
     pub(super) fn tick(&mut self) {
