@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use spindrift_runtime::{Engine, EngineError};
+use spindrift_triggers::Triggers;
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::ApiToken;
@@ -51,16 +52,18 @@ pub struct ApiState {
 
 struct Shared {
     engine: Engine,
+    triggers: Triggers,
     options: ApiOptions,
     closing: CancellationToken,
 }
 
 impl ApiState {
-    /// The API of an engine.
-    pub fn new(engine: Engine, options: ApiOptions) -> Self {
+    /// The API of an engine and its triggers.
+    pub fn new(engine: Engine, triggers: Triggers, options: ApiOptions) -> Self {
         let closing = CancellationToken::new();
         let shared = Arc::new(Shared {
             engine,
+            triggers,
             options,
             closing,
         });
@@ -70,6 +73,11 @@ impl ApiState {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.shared.engine
+    }
+
+    /// What starts runs. Pipelines are saved and deleted through it, so that their triggers take effect at once.
+    pub fn triggers(&self) -> &Triggers {
+        &self.shared.triggers
     }
 
     /// How the API is set up.

@@ -34,6 +34,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// What pipelines may reach over HTTP.
     pub outbound: Policy,
+    /// What starts runs by itself.
+    pub triggers: TriggerConfig,
     /// Who may call. Without any the server believes the caller's `X-SPINNAKER-USER`.
     pub tokens: Vec<TokenConfig>,
     /// Webhook stages that the operator offers.
@@ -51,6 +53,7 @@ impl Default for Config {
             limits: LimitConfig::default(),
             retention: RetentionConfig::default(),
             outbound: Policy::default(),
+            triggers: TriggerConfig::default(),
             tokens: Vec::new(),
             webhooks: Vec::new(),
         }
@@ -149,6 +152,34 @@ impl Default for LimitConfig {
     }
 }
 
+/// What starts runs by itself: schedules, hooks, registries.
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TriggerConfig {
+    /// Whether schedules run on this server.
+    pub schedules: bool,
+    /// How many days events and what became of them are kept.
+    pub keep_events_days: u64,
+    /// Whether hooks may be signed with SHA-1, by senders that know nothing better.
+    pub allow_sha1: bool,
+    /// The secret of Git triggers that have none of their own.
+    pub git_secret: Option<String>,
+    /// The one before it, while senders are moved to the new one.
+    pub git_previous_secret: Option<String>,
+}
+
+impl Default for TriggerConfig {
+    fn default() -> Self {
+        Self {
+            schedules: true,
+            keep_events_days: 14,
+            allow_sha1: false,
+            git_secret: None,
+            git_previous_secret: None,
+        }
+    }
+}
+
 /// Which ended executions are forgotten.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -216,12 +247,17 @@ impl Config {
 
     /// Which ended executions are forgotten.
     pub fn retention(&self) -> Retention {
-        let day = 86_400_000;
-        let days = self.retention.max_age_days;
         Retention {
-            max_age: days.map(|days| Millis::try_from(days).unwrap_or(Millis::MAX / day) * day),
+            max_age: self.retention.max_age_days.map(Self::days),
             max_count: self.retention.max_count,
         }
+    }
+
+    /// So many days in milliseconds, or the longest time there is.
+    pub fn days(days: u64) -> Millis {
+        Millis::try_from(days)
+            .unwrap_or(Millis::MAX)
+            .saturating_mul(86_400_000)
     }
 
     fn check(&self) -> anyhow::Result<()> {

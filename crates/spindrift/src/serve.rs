@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use spindrift_api::{ApiOptions, ApiState, check_address, install_metrics};
 use spindrift_model::Value;
-use spindrift_runtime::{Engine, SaveRequest};
+use spindrift_runtime::SaveRequest;
+use spindrift_triggers::Triggers;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -40,11 +41,12 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     }
     let store = Arc::new(wiring::open_store(&config.data, &config)?);
     let engine = wiring::engine(Arc::clone(&store) as _, wiring::stages(&config)?, &config);
+    let triggers = wiring::triggers(&engine, &config)?;
     for file in &arguments.pipelines {
-        save(&engine, file).await?;
+        save(&triggers, file).await?;
     }
     engine.keep_clean(config.retention());
-    let state = ApiState::new(engine.clone(), options);
+    let state = ApiState::new(engine.clone(), triggers.clone(), options);
     let mut signals = StopSignals::new().context("signals cannot be waited for")?;
     say!(
         "spindrift {} listens on http://{address} (data in {})",
@@ -52,9 +54,10 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
         config.data.display()
     );
     if arguments.demo {
-        tokio::spawn(demo::run(engine.clone(), address));
+        tokio::spawn(demo::run(engine.clone(), triggers.clone(), address));
     }
     spindrift_api::serve(listener, state, signals.next()).await?;
+    triggers.stop().await;
     engine.stop().await;
     store.close()?;
     Ok(Exit::Success)
@@ -84,14 +87,14 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
     started.map_err(|error| anyhow!("the log cannot be started: {error}"))
 }
 
-async fn save(engine: &Engine, file: &Path) -> anyhow::Result<()> {
+async fn save(triggers: &Triggers, file: &Path) -> anyhow::Result<()> {
     let name = file.display().to_string();
     let pipelines = match check::document(file)? {
         Value::Array(pipelines) => pipelines,
         pipeline => vec![pipeline],
     };
     for document in pipelines {
-        save_document(engine, document)
+        save_document(triggers, document)
             .await
             .with_context(|| name.clone())?;
     }
@@ -99,7 +102,7 @@ async fn save(engine: &Engine, file: &Path) -> anyhow::Result<()> {
 }
 
 /// Saves a pipeline under the id that its name already has.
-async fn save_document(engine: &Engine, mut document: Value) -> anyhow::Result<()> {
+async fn save_document(triggers: &Triggers, mut document: Value) -> anyhow::Result<()> {
     let text = |key: &str| {
         document
             .get(key)
@@ -107,14 +110,15 @@ async fn save_document(engine: &Engine, mut document: Value) -> anyhow::Result<(
             .unwrap_or_default()
             .to_owned()
     };
-    if let Some(stored) = engine
+    if let Some(stored) = triggers
+        .engine()
         .store()
         .pipeline_named(&text("application"), &text("name"))?
         && let Some(document) = document.as_object_mut()
     {
         document.insert("id".into(), stored.id.as_str().into());
     }
-    engine
+    triggers
         .save_pipeline(SaveRequest {
             document,
             by: "spindrift".to_owned(),

@@ -10,6 +10,7 @@ use spindrift_outbound::{Outbound, Policy, Request};
 use spindrift_runtime::{Engine, EngineOptions, Fetcher, SystemClock, SystemEntropy};
 use spindrift_stages::{Roles, Services, registry};
 use spindrift_store::{SledStore, StoreOptions};
+use spindrift_triggers::{Secret, Secrets, SignaturePolicy, TriggerOptions, Triggers};
 
 use crate::config::Config;
 
@@ -62,6 +63,26 @@ pub fn engine(store: Arc<dyn Store>, stages: Registry, config: &Config) -> Engin
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
     )
+}
+
+/// The triggers of an engine's pipelines, at work.
+pub fn triggers(engine: &Engine, config: &Config) -> anyhow::Result<Triggers> {
+    let triggers = &config.triggers;
+    let secret = |text: &Option<String>| text.as_deref().and_then(Secret::new);
+    let options = TriggerOptions {
+        signatures: SignaturePolicy {
+            allow_sha1: triggers.allow_sha1,
+        },
+        shared_secrets: Secrets::new(
+            secret(&triggers.git_secret),
+            secret(&triggers.git_previous_secret),
+        ),
+        schedules: triggers.schedules,
+        keep_events: Config::days(triggers.keep_events_days),
+        ..TriggerOptions::default()
+    };
+    Triggers::start(engine.clone(), options, Arc::new(SystemEntropy))
+        .context("the triggers cannot be started")
 }
 
 /// The roles of the users that the configuration names.

@@ -133,7 +133,7 @@ pub(crate) async fn reorder(
             // Somebody may save it meanwhile; theirs must not be lost.
             stale_check: true,
         };
-        state.engine().save_pipeline(request).await?;
+        state.triggers().save_pipeline(request).await?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ async fn save(
         by: identity.user().to_owned(),
         stale_check: query.flag("staleCheck", false)?,
     };
-    let saved = state.engine().save_pipeline(request).await?;
+    let saved = state.triggers().save_pipeline(request).await?;
     Ok(Json(saved.into()))
 }
 
@@ -112,7 +112,7 @@ async fn save_one(
         by: by.to_owned(),
         stale_check: false,
     };
-    Ok(state.engine().save_pipeline(request).await?)
+    Ok(state.triggers().save_pipeline(request).await?)
 }
 
 fn failed(document: Value, problem: HttpProblem) -> Value {
@@ -147,7 +147,7 @@ async fn rename(
         // Somebody may save it between the two lines above; theirs must not be lost.
         stale_check: true,
     };
-    let saved = state.engine().save_pipeline(request).await?;
+    let saved = state.triggers().save_pipeline(request).await?;
     Ok(Json(saved.into()))
 }
 
@@ -178,7 +178,7 @@ async fn update(
         by: identity.user().to_owned(),
         stale_check: false,
     };
-    let saved = state.engine().save_pipeline(request).await?;
+    let saved = state.triggers().save_pipeline(request).await?;
     Ok(Json(saved.revision.document))
 }
 
@@ -193,7 +193,7 @@ pub(crate) async fn delete(
 ) -> Result<(), HttpProblem> {
     let pipeline = state.engine().pipeline(&application, &name)?;
     Ok(state
-        .engine()
+        .triggers()
         .delete_pipeline(&pipeline.id, identity.user())
         .await?)
 }

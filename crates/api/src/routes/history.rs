@@ -68,6 +68,6 @@ async fn restore(
         by: identity.user().to_owned(),
         stale_check: false,
     };
-    let saved = state.engine().save_pipeline(request).await?;
+    let saved = state.triggers().save_pipeline(request).await?;
     Ok(Json(saved.into()))
 }

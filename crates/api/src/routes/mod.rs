@@ -110,6 +110,7 @@ mod tests {
     use spindrift_engine::Registry;
     use spindrift_runtime::{Engine, EngineOptions, SystemClock, SystemEntropy};
     use spindrift_store::MemoryStore;
+    use spindrift_triggers::{TriggerOptions, Triggers};
     use tower::ServiceExt;
 
     async fn answer(path: &str) -> (StatusCode, String) {
@@ -120,7 +121,12 @@ mod tests {
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),
         );
-        let state = ApiState::new(engine, crate::ApiOptions::default());
+        let triggers = Triggers::start(
+            engine.clone(),
+            TriggerOptions::default(),
+            Arc::new(SystemEntropy),
+        );
+        let state = ApiState::new(engine, triggers.unwrap(), crate::ApiOptions::default());
         let broken = async || -> () { panic!("a bug") };
         let routes = Router::new()
             .route("/broken", get(broken))

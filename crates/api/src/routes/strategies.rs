@@ -42,7 +42,7 @@ async fn save(
         by: identity.user().to_owned(),
         stale_check: false,
     };
-    let saved = state.engine().save_pipeline(request).await?;
+    let saved = state.triggers().save_pipeline(request).await?;
     Ok(Json(saved.into()))
 }
 
@@ -67,7 +67,7 @@ async fn delete(
 ) -> Result<(), HttpProblem> {
     let strategy = find(&state, &application, &name)?;
     Ok(state
-        .engine()
+        .triggers()
         .delete_pipeline(&strategy.id, identity.user())
         .await?)
 }

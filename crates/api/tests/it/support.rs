@@ -14,6 +14,7 @@ use spindrift_outbound::{Outbound, Policy};
 use spindrift_runtime::{Clock, Engine, EngineOptions, Entropy};
 use spindrift_stages::{Services, registry};
 use spindrift_store::MemoryStore;
+use spindrift_triggers::{TriggerOptions, Triggers};
 use tower::ServiceExt;
 
 /// Where the clock stands at first.
@@ -89,7 +90,12 @@ impl Api {
             Arc::new(TestClock(clock.clone())),
             Arc::new(Counter(AtomicU64::new(0))),
         );
-        let state = ApiState::new(engine, options);
+        let triggers = Triggers::start(
+            engine.clone(),
+            TriggerOptions::default(),
+            Arc::new(Counter(AtomicU64::new(1 << 32))),
+        );
+        let state = ApiState::new(engine, triggers.unwrap(), options);
         let router = router(state.clone());
         Self {
             state,

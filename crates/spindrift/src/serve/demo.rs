@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use spindrift_model::{Execution, JsonLimits, Map, Pipeline, Stage, Status, Value, parse_json};
 use spindrift_runtime::{Engine, StartRequest};
+use spindrift_triggers::Triggers;
 
 use super::save_document;
 use crate::config::Config;
@@ -26,16 +27,20 @@ pub fn prepare(config: &mut Config, address: SocketAddr) -> anyhow::Result<()> {
 }
 
 /// Starts the example, shows how it goes, and says how to approve it.
-pub async fn run(engine: Engine, address: SocketAddr) {
-    if let Err(error) = show(&engine, address).await {
+pub async fn run(engine: Engine, triggers: Triggers, address: SocketAddr) {
+    if let Err(error) = show(&engine, &triggers, address).await {
         tracing::error!("the example cannot be shown: {error:#}");
     }
 }
 
-async fn show(engine: &Engine, address: SocketAddr) -> anyhow::Result<()> {
+async fn show(engine: &Engine, triggers: &Triggers, address: SocketAddr) -> anyhow::Result<()> {
     for text in PIPELINES {
         let text = text.replace(EXAMPLE_ADDRESS, &address.to_string());
-        save_document(engine, parse_json(text.as_bytes(), JsonLimits::default())?).await?;
+        save_document(
+            triggers,
+            parse_json(text.as_bytes(), JsonLimits::default())?,
+        )
+        .await?;
     }
     let release = engine.pipeline("shop", "release")?;
     let (pipeline, _) = Pipeline::parse(Value::Object(release.document))

@@ -25,19 +25,30 @@ pub fn check_triggers(document: &Map) -> Vec<Problem> {
 }
 
 impl Triggers {
-    /// Saves a pipeline; its triggers are in force when this returns.
+    /// Saves a pipeline; its triggers are in force when this returns, also when the caller goes away meanwhile.
     ///
     /// Errors: those of the engine, and schedules that cannot be read.
     pub async fn save_pipeline(&self, request: SaveRequest) -> Result<Saved, EngineError> {
-        let problems = request
+        let service = self.clone();
+        self.to_its_end(async move { service.save(request).await })
+            .await
+    }
+
+    async fn save(&self, request: SaveRequest) -> Result<Saved, EngineError> {
+        let engine = &self.shared.engine;
+        let mut problems = request
             .document
             .as_object()
             .map(check_triggers)
             .unwrap_or_default();
         if problems.iter().any(Problem::is_error) {
+            // Whoever corrects a schedule learns of everything else in the same go.
+            if let Err(others) = engine.check_pipeline(request.document) {
+                problems.extend(others);
+            }
             return Err(EngineError::Invalid(problems));
         }
-        let mut saved = self.shared.engine.save_pipeline(request).await?;
+        let mut saved = engine.save_pipeline(request).await?;
         saved.warnings.extend(problems);
         if saved.changed {
             self.pipeline_changed(&saved.revision.id)?;
@@ -45,18 +56,34 @@ impl Triggers {
         Ok(saved)
     }
 
-    /// Deletes a pipeline; its triggers are gone when this returns.
+    /// Deletes a pipeline; its triggers are gone when this returns, also when the caller goes away meanwhile.
     pub async fn delete_pipeline(&self, id: &PipelineId, by: &str) -> Result<(), EngineError> {
-        self.shared.engine.delete_pipeline(id, by).await?;
-        self.pipeline_changed(id)
+        let (service, id, by) = (self.clone(), id.clone(), by.to_owned());
+        self.to_its_end(async move {
+            service.shared.engine.delete_pipeline(&id, &by).await?;
+            service.pipeline_changed(&id)
+        })
+        .await
     }
 
     /// Takes the triggers of a pipeline as it is in the store now; for those who save or delete without this service.
     pub fn pipeline_changed(&self, id: &PipelineId) -> Result<(), EngineError> {
-        match self.shared.engine.store().pipeline(id)? {
-            Some(revision) => self.shared.take(&revision),
-            None => self.shared.drop_pipeline(id),
+        Ok(self.shared.follow(id)?)
+    }
+
+    /// Does a work that must not stop halfway because nobody waits for it any more.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        match self.shared.tracker.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(EngineError::Unavailable(
+                    "the service is stopping; try again later".to_owned(),
+                )),
+            },
         }
-        Ok(())
     }
 }

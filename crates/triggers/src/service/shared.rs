@@ -51,6 +51,8 @@ pub(super) struct Shared {
     pub(super) options: TriggerOptions,
     pub(super) entropy: Arc<dyn Entropy>,
     index: RwLock<TriggerIndex>,
+    /// Held from reading a pipeline to taking its triggers: of two saves the later one counts.
+    following: Mutex<()>,
     /// When each pipeline that has schedules was saved: times before that are not its.
     pub(super) saved_at: RwLock<HashMap<PipelineId, Millis>>,
     /// The pipelines that the keeper of the schedules has to look at again.
@@ -75,8 +77,20 @@ impl Shared {
         self.engine.clock().now()
     }
 
-    /// Takes the triggers of a pipeline as it is now.
-    pub(super) fn take(&self, revision: &PipelineRevision) {
+    /// Takes the triggers of a pipeline as it is in the store now.
+    pub(super) fn follow(&self, pipeline: &PipelineId) -> Result<(), StoreError> {
+        let _one_at_a_time = self
+            .following
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match self.engine.store().pipeline(pipeline)? {
+            Some(revision) => self.take(&revision),
+            None => self.drop_pipeline(pipeline),
+        }
+        Ok(())
+    }
+
+    fn take(&self, revision: &PipelineRevision) {
         let (triggers, _) = parse_triggers(&revision.document, &revision.id);
         let scheduled = triggers
             .iter()
@@ -86,7 +100,7 @@ impl Shared {
         self.tell_keeper(&revision.id);
     }
 
-    pub(super) fn drop_pipeline(&self, pipeline: &PipelineId) {
+    fn drop_pipeline(&self, pipeline: &PipelineId) {
         self.index_mut().remove(pipeline);
         self.note_schedules(pipeline, None);
         self.tell_keeper(pipeline);
@@ -132,6 +146,7 @@ impl Triggers {
     ) -> Result<Self, EngineError> {
         let shared = Arc::new(Shared {
             index: RwLock::default(),
+            following: Mutex::default(),
             saved_at: RwLock::default(),
             changed: Mutex::default(),
             schedules_changed: Notify::new(),
@@ -163,6 +178,11 @@ impl Triggers {
         self.shared.stopping.cancel();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
+    }
+
+    /// The engine whose pipelines these triggers start.
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
     }
 
     /// How many triggers there are.
