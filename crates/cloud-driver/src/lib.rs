@@ -6,10 +6,12 @@
 //!   cluster.
 //! - [`kubernetes`] is the provider on the `kube` crate. Manifest stages, which exist for Kubernetes only, use it by [`Provider::kubernetes`].
 
+mod accounts;
 mod error;
 pub mod kubernetes;
 pub mod model;
 mod provider;
 
+pub use accounts::{Accounts, NoAccounts};
 pub use error::{CloudError, ErrorKind};
 pub use provider::{BoxFuture, Goal, Inventory, Provider, Query, Verification};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use spindrift_cloud_driver::{Accounts, NoAccounts};
 use spindrift_engine::{Registry, StageType};
 use spindrift_model::{Pointer, Problem, StageConfig};
 use spindrift_outbound::Outbound;
@@ -30,6 +31,8 @@ pub struct Services {
     pub roles: Option<Arc<dyn Roles>>,
     /// How clusters are counted; without it a check of a cluster's size fails.
     pub cluster_sizes: Option<Arc<dyn ClusterSizes>>,
+    /// The cloud accounts.
+    pub accounts: Arc<dyn Accounts>,
     /// Whether a child pipeline's outputs stay with it where a stage says nothing about that.
     pub skip_downstream_output: bool,
 }
@@ -43,6 +46,7 @@ impl Services {
             preconfigured_webhooks: Vec::new(),
             roles: None,
             cluster_sizes: None,
+            accounts: Arc::new(NoAccounts),
             skip_downstream_output: false,
         }
     }

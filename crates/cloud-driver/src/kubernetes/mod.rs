@@ -7,10 +7,12 @@ mod account;
 mod failure;
 mod kind;
 mod object;
+mod provider;
 mod resources;
 
 pub use account::{Kubernetes, KubernetesOptions};
 pub use failure::{from_kube, from_status};
 pub use kind::{Kind, KindError};
 pub use object::ObjectId;
+pub use provider::KubernetesProvider;
 pub use resources::Resource;

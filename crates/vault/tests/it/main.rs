@@ -1,0 +1,4 @@
+//! The vault as its users see it.
+
+mod keys;
+mod sealing;
