@@ -113,6 +113,8 @@ pub(crate) struct PipelineDocument {
     limit_concurrent: Option<bool>,
     max_concurrent_executions: Option<u32>,
     keep_waiting_pipelines: Option<bool>,
+    /// A failed expression fails its stage, where the stage does not say itself.
+    fail_on_failed_expressions: Option<bool>,
     /// Where it stands in lists.
     index: Option<i64>,
     /// Set by the server: milliseconds, as a text.
@@ -158,6 +160,8 @@ pub(crate) struct ExecutionDocument {
     spel_evaluator: Option<String>,
     #[schema(value_type = Option<Object>)]
     template_variables: Option<Map>,
+    /// Absent: false.
+    fail_on_failed_expressions: Option<bool>,
     time_zone: Option<String>,
     stages: Vec<StageDocument>,
     /// As whom it acts: `{user, allowedAccounts}`.

@@ -6,7 +6,9 @@ use spindrift_expressions::{
     Fetch, Fetched, Scope, SummaryChange, TemplateCache, Version, evaluate, evaluate_condition,
     evaluate_context, evaluate_pipeline,
 };
-use spindrift_model::{ExecutionKind, Map, Pipeline, Pointer, Problem, Stage, Trigger, Value};
+use spindrift_model::{
+    ExecutionKind, Map, Pipeline, Pointer, Problem, Serial, Stage, Trigger, Value,
+};
 
 use crate::authority::acting_as;
 use crate::stage_type::Registry;
@@ -42,6 +44,7 @@ pub struct StageEnvironment<'a> {
     world: &'a dyn Environment,
     // Found only when an expression asks, since that looks at every stage before it.
     user: OnceCell<Option<String>>,
+    asks: Serial,
 }
 
 impl<'a> StageEnvironment<'a> {
@@ -51,7 +54,13 @@ impl<'a> StageEnvironment<'a> {
             view: *view,
             world: view.environment(),
             user: OnceCell::new(),
+            asks: view.stage().serial,
         }
+    }
+
+    /// Also knows what that stage has been answered, which waits for it instead of the stage itself.
+    fn asking_for(self, asks: Serial) -> Self {
+        Self { asks, ..self }
     }
 
     /// What the stage's expressions can see.
@@ -100,11 +109,11 @@ impl spindrift_expressions::Environment for StageEnvironment<'_> {
     }
 
     fn fetch(&self, fetch: &Fetch) -> Fetched {
-        let asks = self.view.stage().serial;
+        let asks = [self.asks, self.view.stage().serial];
         let answers = &self.view.run().ledger().answers;
         let found = answers
             .iter()
-            .find(|(stage, answer)| *stage == asks && answer.url == fetch.url);
+            .find(|(stage, answer)| asks.contains(stage) && answer.url == fetch.url);
         match found.map(|(_, answer)| &answer.body) {
             Some(Ok(body)) => Fetched::Body(body.clone()),
             Some(Err(reason)) => Fetched::Failed(reason.clone()),
@@ -148,21 +157,32 @@ pub(crate) fn evaluate_stage(view: &StageView<'_>, stages: &Registry) -> Context
     }
 }
 
-/// Whether a stage's `stageEnabled`, or else that of the stage it was made for, lets it run (Orca's
-/// `OptionalStageSupport`). A condition that cannot be evaluated does not.
-pub(crate) fn is_enabled(view: &StageView<'_>) -> bool {
+/// Whether a stage may run.
+pub(crate) enum Enabled {
+    Yes,
+    No,
+    /// What failed, as a summary. Orca takes it for a no.
+    Undecided(Map),
+    /// It needs what these URLs give.
+    Asks(Vec<Fetch>),
+}
+
+/// What a stage's `stageEnabled`, or else that of the stage it was made for, says (Orca's `OptionalStageSupport`).
+pub(crate) fn enabled(view: &StageView<'_>) -> Enabled {
     if view.execution().kind == ExecutionKind::Orchestration {
-        return true;
+        return Enabled::Yes;
     }
     let lineage = std::iter::successors(Some(view.stage()), |stage| {
         stage.parent.and_then(|parent| view.run().stage(parent))
     });
     for stage in lineage {
         if stage.context.contains_key("stageEnabled") {
-            return condition_of(stage).is_none_or(|condition| holds(&view.of(stage), condition));
+            return condition_of(stage).map_or(Enabled::Yes, |condition| {
+                decided(&view.of(stage), view.stage().serial, condition)
+            });
         }
     }
-    true
+    Enabled::Yes
 }
 
 fn condition_of(stage: &Stage) -> Option<&Value> {
@@ -183,13 +203,29 @@ fn condition_of(stage: &Stage) -> Option<&Value> {
         })
 }
 
-fn holds(view: &StageView<'_>, condition: &Value) -> bool {
-    let environment = StageEnvironment::of(view);
-    let scope = environment.scope(view);
-    match evaluate(condition, &scope).value {
-        Value::Bool(value) => value,
-        Value::String(text) => evaluate_condition(&text, &scope).unwrap_or(false),
-        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+/// The condition of a stage, or of one made for it, which then `asks`.
+fn decided(view: &StageView<'_>, asks: Serial, condition: &Value) -> Enabled {
+    let text = match condition {
+        Value::Bool(true) => return Enabled::Yes,
+        Value::String(text) => text,
+        Value::Null
+        | Value::Bool(false)
+        | Value::Number(_)
+        | Value::Array(_)
+        | Value::Object(_) => {
+            return Enabled::No;
+        }
+    };
+    let environment = StageEnvironment::of(view).asking_for(asks);
+    let evaluated = evaluate_condition(text, "stageEnabled", &environment.scope(view));
+    match evaluated.result {
+        _ if !evaluated.needs.is_empty() => Enabled::Asks(evaluated.needs),
+        Ok(true) => Enabled::Yes,
+        Ok(false) => Enabled::No,
+        Err(_) => match evaluated.summary.to_json() {
+            Value::Object(summary) => Enabled::Undecided(summary),
+            _ => Enabled::No,
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use spindrift_model::{
     Serial, Stage, StageConfig, Status, Trigger, Value,
 };
 
-use crate::decide::Ids;
+use crate::decide::{Ids, truth};
 use crate::evaluation::{Environment, evaluate_submission};
 use crate::graph::check_graph;
 use crate::store::{Ledger, RunState};
@@ -111,6 +111,8 @@ pub fn plan_execution(
         initial_config: object(document, "initialConfig").unwrap_or_default(),
         spel_evaluator: pipeline.spel_evaluator.clone(),
         template_variables: object(document, "templateVariables"),
+        fail_on_failed_expressions: document.get("failOnFailedExpressions").and_then(truth)
+            == Some(true),
         time_zone: pipeline.time_zone.clone(),
         stages,
         authentication: start.authentication,

@@ -130,6 +130,7 @@ impl Run {
                 system_notifications: execution.system_notifications.clone(),
                 spel_evaluator: execution.spel_evaluator.clone(),
                 template_variables: execution.template_variables.clone(),
+                fail_on_failed_expressions: execution.fail_on_failed_expressions,
                 time_zone: execution.time_zone.clone(),
                 authentication: execution.authentication.clone(),
                 paused: execution.paused.clone(),

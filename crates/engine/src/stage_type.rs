@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use spindrift_expressions::Fetch;
 use spindrift_model::{Map, Pointer, Problem, RefId, Stage, StageConfig};
 
 use crate::event::{Caller, Refusal};
@@ -141,6 +142,13 @@ pub trait StageType: Send + Sync {
     fn unevaluated(&self, context: &Map, v4: bool) -> &'static [&'static str] {
         let _ = (context, v4);
         &[]
+    }
+
+    /// What the expressions that a task evaluates itself, those in [`unevaluated`](Self::unevaluated) members, ask for
+    /// first. The task starts when they have their answers.
+    fn asks(&self, stage: &StageView<'_>, task: &str) -> Vec<Fetch> {
+        let _ = (stage, task);
+        Vec::new()
     }
 
     /// What is wrong with a stage as its author wrote it.

@@ -154,31 +154,64 @@ pub enum ConditionError {
     /// Evaluating failed.
     #[error("the condition failed: {0}")]
     Failed(String),
-    /// A response has to be fetched first.
-    #[error("the condition needs the response of {}", .0.url)]
-    Needs(Fetch),
+    /// Responses have to be fetched first.
+    #[error("the condition needs the response of a URL")]
+    Needs,
 }
 
-/// Evaluates a condition (`stageEnabled`, `checkPreconditions`): the text is wrapped in `${…}`, so both `a == b` and
-/// the `true` an earlier pass made of `${a == b}` are understood.
-///
-/// # Errors
-/// Where the result is not `true` or `false` in any case.
-pub fn evaluate_condition(text: &str, scope: &Scope<'_>) -> Result<bool, ConditionError> {
+/// The result of evaluating a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConditionEvaluated {
+    /// Whether it holds.
+    pub result: Result<bool, ConditionError>,
+    /// Why it has no answer.
+    pub summary: Summary,
+    /// Responses it asked for and did not get. Evaluate again once they are there.
+    pub needs: Vec<Fetch>,
+}
+
+/// Evaluates a condition (`stageEnabled`, `checkPreconditions`). First its `${…}` parts, as a context pass does; then the
+/// text is wrapped in `${…}`, so both `a == b` and the `true` that was made of `${a == b}` are understood. It has no answer
+/// where the result is not `true` or `false` in any case. `name` is what the summary calls it.
+#[must_use]
+pub fn evaluate_condition(text: &str, name: &str, scope: &Scope<'_>) -> ConditionEvaluated {
+    let written = Value::String(text.to_owned());
+    let around = Map::from_iter([(name.to_owned(), written.clone())]);
     let mut pass = Pass::new(*scope);
+    let first = pass.value(&written, Some(&around), 0).into_owned();
+    let result = match &first {
+        _ if !pass.needs.is_empty() => Err(ConditionError::Needs),
+        Value::Bool(holds) => Ok(*holds),
+        Value::String(text) => wrapped_condition(&mut pass, text, name),
+        other => Err(ConditionError::NotBoolean(other.to_string())),
+    };
+    if let Err(error) = &result
+        && pass.summary.is_empty()
+        && pass.needs.is_empty()
+    {
+        pass.summary
+            .undecided(text, name, error, scope.environment.now_ms());
+    }
+    ConditionEvaluated {
+        result,
+        summary: pass.summary,
+        needs: pass.needs,
+    }
+}
+
+fn wrapped_condition(pass: &mut Pass<'_>, text: &str, name: &str) -> Result<bool, ConditionError> {
     let wrapped = format!("${{{text}}}");
-    let shown = pass
-        .condition(&wrapped)
-        .map_err(|error| match &error.signal {
-            Signal::Needs(fetch) => ConditionError::Needs((**fetch).clone()),
+    match pass.condition(&wrapped, text, name) {
+        Ok(shown) if shown.eq_ignore_ascii_case("true") => Ok(true),
+        Ok(shown) if shown.eq_ignore_ascii_case("false") => Ok(false),
+        Ok(shown) => Err(ConditionError::NotBoolean(shown)),
+        Err(error) => Err(match &error.signal {
+            Signal::Needs(fetch) => {
+                pass.needs.push((**fetch).clone());
+                ConditionError::Needs
+            }
             Signal::Ordinary => ConditionError::Failed(error.text().to_owned()),
-        })?;
-    if shown.eq_ignore_ascii_case("true") {
-        Ok(true)
-    } else if shown.eq_ignore_ascii_case("false") {
-        Ok(false)
-    } else {
-        Err(ConditionError::NotBoolean(shown))
+        }),
     }
 }
 

@@ -28,8 +28,9 @@ pub use batch::{BatchError, Request, Response, evaluate_line, evaluate_request};
 pub use check::{SyntaxProblem, check};
 pub use error::ParseFailure;
 pub use evaluate::{
-    ConditionError, ContextEvaluated, Evaluated, SummaryChange, Variable, VariablesEvaluated,
-    evaluate, evaluate_condition, evaluate_context, evaluate_pipeline, evaluate_variables, explain,
+    ConditionError, ConditionEvaluated, ContextEvaluated, Evaluated, SummaryChange, Variable,
+    VariablesEvaluated, evaluate, evaluate_condition, evaluate_context, evaluate_pipeline,
+    evaluate_variables, explain,
 };
 pub use functions::function_names;
 pub use scope::{Environment, Fetch, FetchKind, Fetched, Mode, Scope, Version};

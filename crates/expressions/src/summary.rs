@@ -1,5 +1,6 @@
 //! The evaluation summary: what failed and why, as users of Spinnaker know it.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -198,6 +199,18 @@ impl Summary {
                 },
             },
         );
+    }
+
+    /// A condition that has a value, but none that decides.
+    pub(crate) fn undecided(&mut self, key: &str, name: &str, reason: &dyn Display, now: i64) {
+        let entry = Entry {
+            description: format!("Failed to evaluate [{name}] {reason}").replace('$', ""),
+            exception_type: None,
+            timestamp: now,
+            level: Level::Error,
+            detail: Detail::default(),
+        };
+        self.add(key, entry);
     }
 
     pub(crate) fn unparsed(&mut self, key: &str, fields: &str, failure: &ParseFailure, now: i64) {

@@ -230,16 +230,29 @@ impl<'a> Pass<'a> {
         Ok(Outcome::Text(out, unresolved))
     }
 
-    /// The value of a string as a condition sees it: its text form, and whether something failed.
-    pub(crate) fn condition(&mut self, text: &str) -> Result<String, Thrown> {
-        match &*self.parsed(text) {
+    /// The value of a wrapped condition: its text form. A failure is noted under what was `written`, of the member `name`.
+    pub(crate) fn condition(
+        &mut self,
+        wrapped: &str,
+        written: &str,
+        name: &str,
+    ) -> Result<String, Thrown> {
+        let result = match &*self.parsed(wrapped) {
             Err(failure) => Err(Thrown::from_parse(failure)),
-            Ok(template) => match self.evaluate(template)? {
+            Ok(template) => self.evaluate(template).and_then(|outcome| match outcome {
                 Outcome::Text(text, _) => Ok(text),
-                Outcome::Value(Value::Null) => Ok(text.to_owned()),
+                Outcome::Value(Value::Null) => Ok(wrapped.to_owned()),
                 Outcome::Value(value) => to_text(&value).ok_or_else(convert::too_large),
-            },
+            }),
+        };
+        if let Err(error) = &result
+            && matches!(error.signal, Signal::Ordinary)
+            && self.summary.is_empty()
+        {
+            self.summary
+                .failed(written, &format!("[{name}]"), error, self.now);
         }
+        result
     }
 }
 

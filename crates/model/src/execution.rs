@@ -146,6 +146,9 @@ pub struct Execution {
     /// The values of a template's variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template_variables: Option<Map>,
+    /// Whether a failed expression fails its stage, where the stage does not say itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fail_on_failed_expressions: bool,
     /// The IANA zone of its time windows; absent: the configuration's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,

@@ -206,7 +206,8 @@ fn cancel_future(
 }
 
 impl Shared {
-    async fn fetch(&self, url: String) -> Result<String, String> {
+    /// What an expression reads from a URL.
+    pub(crate) async fn fetch(&self, url: String) -> Result<String, String> {
         match &self.options.fetcher {
             Some(fetcher) => fetcher.fetch(url).await,
             None => Err("expressions may not fetch anything here".to_owned()),

@@ -1,7 +1,9 @@
 //! The start of executions.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
+use futures::future::join_all;
 use spindrift_engine::{RunState, Start, plan_execution};
 use spindrift_model::{
     Authentication, Execution, ExecutionId, ExecutionKind, Map, Pipeline, Trigger,
@@ -10,8 +12,12 @@ use spindrift_model::{
 use crate::admission::Admission;
 use crate::clock::FreshIds;
 use crate::engine::Engine;
+use crate::environment::SubmissionEnvironment;
 use crate::error::EngineError;
 use crate::shard::Message;
+
+/// So many URLs the expressions of one submission may read.
+const MOST_PAGES: usize = 32;
 
 /// A request to start an execution.
 #[derive(Debug, Clone)]
@@ -86,7 +92,7 @@ impl Engine {
     }
 
     async fn create(&self, request: StartRequest) -> Result<Submitted, EngineError> {
-        let state = self.plan(request)?;
+        let state = self.plan_with_pages(request).await?;
         let shared = &self.shared;
         let now = shared.clock.now();
         let admitted = match shared.admission.ask(&state.execution, now)? {
@@ -116,15 +122,43 @@ impl Engine {
         })
     }
 
-    /// Makes the execution that a request would start, and starts nothing.
+    /// Makes the execution, with what the pipeline's own expressions read from URLs. Those of `v4` stages are fetched when
+    /// the stages start.
+    async fn plan_with_pages(&self, request: StartRequest) -> Result<RunState, EngineError> {
+        let mut answers = BTreeMap::new();
+        loop {
+            let (state, asked) = self.plan_knowing(&request, &answers)?;
+            let asked: Vec<String> = asked
+                .into_iter()
+                .take(MOST_PAGES.saturating_sub(answers.len()))
+                .collect();
+            if asked.is_empty() {
+                return Ok(state);
+            }
+            let pages = asked.iter().map(|url| self.shared.fetch(url.clone()));
+            let pages = join_all(pages).await;
+            answers.extend(asked.into_iter().zip(pages));
+        }
+    }
+
+    /// Makes the execution that a request would start, and starts nothing. What it would fetch stays as it is written.
     pub fn plan(&self, request: StartRequest) -> Result<RunState, EngineError> {
+        let (state, _) = self.plan_knowing(&request, &BTreeMap::new())?;
+        Ok(state)
+    }
+
+    fn plan_knowing(
+        &self,
+        request: &StartRequest,
+        answers: &BTreeMap<String, Result<String, String>>,
+    ) -> Result<(RunState, BTreeSet<String>), EngineError> {
         let shared = &self.shared;
         let now = shared.clock.now();
         let mut ids = FreshIds {
             entropy: &*shared.entropy,
             now,
         };
-        let mut trigger = request.trigger;
+        let mut trigger = request.trigger.clone();
         if trigger
             .get("type")
             .and_then(|kind| kind.as_str())
@@ -138,16 +172,22 @@ impl Engine {
             trigger.insert("user".into(), user.clone().into());
         }
         let start = Start {
-            id: request.id.unwrap_or_else(|| ids.execution_id()),
-            root: request.root,
+            id: request.id.clone().unwrap_or_else(|| ids.execution_id()),
+            root: request.root.clone(),
             trigger: Trigger::new(trigger),
-            authentication: request.authentication,
-            origin: request.origin,
+            authentication: request.authentication.clone(),
+            origin: request.origin.clone(),
             kind: request.kind,
             now,
         };
-        plan_execution(&request.pipeline, start, &mut ids, &shared.environment(now))
-            .map_err(EngineError::Invalid)
+        let environment = SubmissionEnvironment {
+            world: shared.environment(now),
+            answers,
+            asked: Mutex::default(),
+        };
+        let state = plan_execution(&request.pipeline, start, &mut ids, &environment)
+            .map_err(EngineError::Invalid)?;
+        Ok((state, environment.open()))
     }
 }
 

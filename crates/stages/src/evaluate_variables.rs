@@ -14,7 +14,9 @@ use spindrift_engine::{
     ContextEdit, Failure, InlineTask, StageEnvironment, StageType, StageView, TaskResult,
     TaskRunner, TaskSpec,
 };
-use spindrift_expressions::{SUMMARY_KEY, Variable, Version, evaluate_variables};
+use spindrift_expressions::{
+    Fetch, SUMMARY_KEY, Variable, VariablesEvaluated, Version, evaluate_variables,
+};
 use spindrift_model::{Map, Pointer, Problem, Stage, StageConfig};
 
 use crate::fields;
@@ -44,6 +46,14 @@ impl StageType for EvaluateVariables {
         match v4 {
             true => &[VARIABLES],
             false => &[],
+        }
+    }
+
+    fn asks(&self, stage: &StageView<'_>, _: &str) -> Vec<Fetch> {
+        let v4 = stage.execution().is_v4();
+        match variables(&stage.stage().context) {
+            Ok(list) if v4 => evaluate_named(stage, list).1.needs,
+            _ => Vec::new(),
         }
     }
 
@@ -128,13 +138,7 @@ fn outputs(variables: &[Value]) -> Map {
 }
 
 fn in_order(stage: &StageView<'_>, list: &[Value]) -> TaskResult {
-    let environment = StageEnvironment::of(stage);
-    let list: Vec<Value> = list
-        .iter()
-        .filter(|variable| is_named(variable))
-        .cloned()
-        .collect();
-    let evaluated = evaluate_variables(&list, &environment.scope(stage), Version::V4);
+    let (list, evaluated) = evaluate_named(stage, list);
     let noted: Vec<Value> = list
         .iter()
         .zip(evaluated.variables)
@@ -158,6 +162,17 @@ fn in_order(stage: &StageView<'_>, list: &[Value]) -> TaskResult {
             .insert(SUMMARY_KEY.to_owned(), summary.into());
     }
     result
+}
+
+fn evaluate_named(stage: &StageView<'_>, list: &[Value]) -> (Vec<Value>, VariablesEvaluated) {
+    let environment = StageEnvironment::of(stage);
+    let list: Vec<Value> = list
+        .iter()
+        .filter(|variable| is_named(variable))
+        .cloned()
+        .collect();
+    let evaluated = evaluate_variables(&list, &environment.scope(stage), Version::V4);
+    (list, evaluated)
 }
 
 /// Entries without a key name nothing; there is nothing to evaluate in them.

@@ -85,13 +85,29 @@ impl Step<'_, '_, '_> {
         let Some(stage) = self.stage(serial) else {
             return false;
         };
-        let asked = stage.context.get("failOnFailedExpressions").and_then(truth) == Some(true);
         let failed = stage
             .context
             .get("expressionEvaluationSummary")
             .and_then(Value::as_object)
             .is_some_and(|summary| !summary.is_empty());
-        asked && failed
+        failed && self.minds_failed_expressions(serial)
+    }
+
+    /// Whether a failed expression fails the stage: as it says itself, else as the pipeline says, unless a stage that it
+    /// was made for says no.
+    fn minds_failed_expressions(&self, serial: Serial) -> bool {
+        let by_itself = self.stage(serial).and_then(said_of_failed_expressions);
+        by_itself.unwrap_or_else(|| self.pipeline_minds_failed_expressions(serial))
+    }
+
+    /// Whether the pipeline lets failed expressions fail its stages, and neither this one nor one that it was made for
+    /// says no.
+    pub(super) fn pipeline_minds_failed_expressions(&self, serial: Serial) -> bool {
+        self.run.execution().fail_on_failed_expressions
+            && self
+                .lineage(serial)
+                .find_map(said_of_failed_expressions)
+                .unwrap_or(true)
     }
 
     /// Whether a stage after `serial` runs or is about to start. One behind a stage that ended the chain never will.
@@ -322,6 +338,10 @@ pub(super) fn lets_next_start(stage: &Stage) -> bool {
     };
     stage.status.lets_downstream_start()
         && !(stage.status == Status::FailedContinue && ends_parent())
+}
+
+fn said_of_failed_expressions(stage: &Stage) -> Option<bool> {
+    stage.context.get("failOnFailedExpressions").and_then(truth)
 }
 
 fn summary_messages(context: &Map) -> Vec<Value> {

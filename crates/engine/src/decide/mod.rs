@@ -29,6 +29,7 @@ use crate::run::{Run, is_under_way};
 use crate::stage_type::Registry;
 use crate::view::StageView;
 
+pub(crate) use failure::truth;
 pub use timeout::next_wake;
 
 /// Where new stage ids come from.

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use spindrift_expressions::SUMMARY_KEY;
 use spindrift_model::{Map, Millis, Phase, Serial, Status, Task, Value};
 
 use super::completion::lets_next_start;
 use super::failure::truth;
 use super::{Step, Work};
 use crate::change::Change;
-use crate::evaluation;
+use crate::evaluation::{self, Enabled};
 use crate::run::Run;
 use crate::stage_type::{SyntheticPlan, TaskSpec};
 use crate::task::Failure;
@@ -115,16 +116,44 @@ impl Step<'_, '_, '_> {
             .start_time_expiry
             .is_some_and(|expiry| self.now() > expiry);
         let skipped_by_hand = stage.context.get("manualSkip").and_then(truth) == Some(true);
-        if expired || skipped_by_hand || !evaluation::is_enabled(&self.view(stage)) {
+        if expired || skipped_by_hand {
             self.skip_stage(serial);
             return;
         }
+        match evaluation::enabled(&self.view(stage)) {
+            Enabled::Yes => {
+                self.begin_stage(serial);
+                self.prepare(serial);
+            }
+            Enabled::No => self.skip_stage(serial),
+            Enabled::Asks(needs) => {
+                // One that may not ask any more has no answer.
+                if !self.ask_for(serial, needs) {
+                    self.leave_undecided(serial, Map::new());
+                }
+            }
+            Enabled::Undecided(summary) => self.leave_undecided(serial, summary),
+        }
+    }
+
+    fn begin_stage(&mut self, serial: Serial) {
         self.set_status(serial, Status::Running);
         self.record(Change::StagePhase {
             stage: serial,
             phase: Phase::Work,
         });
-        self.prepare(serial);
+    }
+
+    /// A condition without an answer skips its stage, or fails it where the pipeline minds failed expressions.
+    fn leave_undecided(&mut self, serial: Serial, summary: Map) {
+        if summary.is_empty() || !self.pipeline_minds_failed_expressions(serial) {
+            self.skip_stage(serial);
+            return;
+        }
+        self.begin_stage(serial);
+        let set = Map::from_iter([(SUMMARY_KEY.to_owned(), Value::Object(summary))]);
+        self.set_context(serial, set, Vec::new());
+        self.push(Work::CompleteStage(serial));
     }
 
     /// Plans the stage, once its expressions have what they ask for.

@@ -22,8 +22,11 @@ impl Step<'_, '_, '_> {
         if self.is_over() || !its_turn {
             return;
         }
-        // What is asked for only now stays as it is written: a task does not wait for it.
-        let _ = self.evaluate(serial);
+        let mut needs = self.evaluate(serial);
+        needs.extend(self.asks(serial, task));
+        if self.ask_for(serial, needs) {
+            return;
+        }
         self.set_task_status(serial, task, Status::Running, None);
         self.run_task(serial, task);
     }
@@ -338,6 +341,13 @@ impl Step<'_, '_, '_> {
         let stage = self.stage(serial)?;
         let task = stage.tasks.get(usize::from(task))?;
         self.setting.stages.of(stage)?.task(&task.name)
+    }
+
+    fn asks(&self, serial: Serial, task: u16) -> Vec<Fetch> {
+        let (Some(stage), Some(stage_type)) = (self.stage(serial), self.stage_type(serial)) else {
+            return Vec::new();
+        };
+        stage_type.asks(&self.view(stage), &self.task_name(serial, task))
     }
 
     fn unknown_task(&self, serial: Serial, task: u16) -> Failure {

@@ -118,7 +118,13 @@ impl World {
                     TaskRunner::Inline(_) => None,
                 }
             }),
-            Deed::TellParent { .. } | Deed::RestartParent { .. } | Deed::Fetch { .. } => None,
+            Deed::Fetch { url, .. } => {
+                return Event::Fetched {
+                    number: promise.number,
+                    body: page(url),
+                };
+            }
+            Deed::TellParent { .. } | Deed::RestartParent { .. } => None,
         };
         Event::Kept {
             number: promise.number,
@@ -300,6 +306,12 @@ impl World {
         if let Event::Kept { number, .. } = event {
             self.promises.retain(|promise| promise.number != *number);
         }
+        // A page that nobody waits for any more may be given up.
+        self.promises.retain(|promise| {
+            let number = promise.number;
+            !matches!(promise.deed, Deed::Fetch { .. })
+                || !decision.changes.contains(&Change::Kept { number })
+        });
         if recovered {
             assert_eq!(asked, self.in_flight, "recovery asks for something else");
         }
@@ -327,11 +339,20 @@ impl World {
     }
 
     /// Nothing that is under way has been forgotten: every active stage has an active task or an active stage inside.
+    /// Whether a stage waits for what its expressions have asked for.
+    fn awaits_page(&self, serial: Serial) -> bool {
+        let promises = self.run.ledger().promises.iter();
+        promises
+            .map(|promise| &promise.deed)
+            .any(|deed| matches!(deed, Deed::Fetch { stage, .. } if *stage == serial))
+    }
+
     fn check_alive(&self) {
         let active = |status| matches!(status, Status::Running | Status::Paused);
         if active(self.status()) {
             assert!(
-                !self.run.active().is_empty(),
+                !self.run.active().is_empty()
+                    || self.stages().any(|stage| self.awaits_page(stage.serial)),
                 "the run goes on, but nothing in it"
             );
         } else {
@@ -343,10 +364,23 @@ impl World {
         for serial in self.run.active() {
             let stage = self.run.stage(*serial).unwrap();
             let alive = stage.tasks.iter().any(|task| active(task.status))
-                || self.run.children(*serial).any(|child| active(child.status));
+                || self.run.children(*serial).any(|child| active(child.status))
+                || self.awaits_page(*serial)
+                || self
+                    .run
+                    .children(*serial)
+                    .any(|child| self.awaits_page(child.serial));
             assert!(alive, "stage {} waits for nothing", stage.ref_id);
         }
     }
+}
+
+/// Pages are there under `pages.example` and `later.example`, and say their path.
+fn page(url: &str) -> Result<String, String> {
+    let hosts = ["https://pages.example/", "https://later.example/"];
+    let path = hosts.iter().find_map(|host| url.strip_prefix(host));
+    path.map(str::to_owned)
+        .ok_or_else(|| format!("{url} is not there"))
 }
 
 /// A stage starts only when everything it requires lets it, and its parent has come to it.

@@ -101,16 +101,58 @@ fn conditions_take_both_spellings() {
         ("#stage('Bake').status == 'SUCCEEDED'", Ok(true)),
     ];
     for (text, expected) in table {
-        assert_eq!(evaluate_condition(text, &scope), expected, "{text}");
+        let evaluated = evaluate_condition(text, "when", &scope);
+        assert_eq!(evaluated.result, expected, "{text}");
+        assert!(evaluated.summary.is_empty(), "{text}");
     }
-    assert!(matches!(
-        evaluate_condition("parameters.env", &scope),
-        Err(ConditionError::NotBoolean(text)) if text == "prod"
-    ));
-    assert!(matches!(
-        evaluate_condition("nope.x", &scope),
-        Err(ConditionError::Failed(_))
-    ));
+}
+
+#[test]
+fn a_condition_without_an_answer_says_why() {
+    let execution = execution(json!({}));
+    let world = World::default();
+    let scope = Scope::of_stage(&execution, 1, &world);
+    let table = [
+        (
+            "parameters.env",
+            "Failed to evaluate [when] the condition gave 'prod', which is neither true nor false",
+        ),
+        (
+            "nope.x",
+            "Failed to evaluate [when] EL1007E: Property or field 'x' cannot be found on null",
+        ),
+        (
+            "${nope.x}",
+            "Failed to evaluate [when] EL1007E: Property or field 'x' cannot be found on null",
+        ),
+        (
+            "nope",
+            "Failed to evaluate [when] the condition gave '{nope}', which is neither true nor false",
+        ),
+        ("${nope}", "Failed to evaluate [when] : nope not found"),
+        (
+            "${3}",
+            "Failed to evaluate [when] the condition gave '3', which is neither true nor false",
+        ),
+        (
+            "1 ==",
+            "Failed to evaluate [when] Expression [1 ==] @2: EL1042E: Problem parsing right operand",
+        ),
+    ];
+    for (text, expected) in table {
+        let evaluated = evaluate_condition(text, "when", &scope);
+        assert!(evaluated.result.is_err(), "{text}");
+        let entries: Vec<_> = evaluated.summary.entries().collect();
+        let [(_, [entry])] = &entries[..] else {
+            panic!("{text}: {entries:?}");
+        };
+        assert_eq!(entry.description, expected, "{text}");
+    }
+    let url = "#fromUrl('https://example.com/') == 'x'";
+    let evaluated = evaluate_condition(url, "when", &scope);
+    assert_eq!(evaluated.result, Err(ConditionError::Needs));
+    assert_eq!(evaluated.needs.len(), 1);
+    assert!(evaluated.summary.is_empty());
 }
 
 #[test]

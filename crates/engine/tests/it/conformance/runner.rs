@@ -113,6 +113,7 @@ impl Player {
             match effect {
                 spindrift_engine::Effect::Perform { stage, task } => self.answer((stage, task)),
                 spindrift_engine::Effect::Abandon { .. } => {}
+                spindrift_engine::Effect::Keep(promise) if self.is_for_later(&promise.deed) => {}
                 spindrift_engine::Effect::Keep(promise) => {
                     let kept = self.world.kept(&promise);
                     self.answers.push_back(kept);
@@ -120,6 +121,12 @@ impl Player {
             }
         }
         Ok(())
+    }
+
+    /// Whether a page is one of those that are not there before the process has started again.
+    fn is_for_later(&self, deed: &Deed) -> bool {
+        let recovered = matches!(self.last, Some(Event::Recovered));
+        matches!(deed, Deed::Fetch { url, .. } if url.contains("//later.") && !recovered)
     }
 
     fn answer(&mut self, place: Place) {
