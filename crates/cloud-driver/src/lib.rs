@@ -7,10 +7,19 @@
 //! - [`kubernetes`] is the provider on the `kube` crate. Manifest stages, which exist for Kubernetes only, use it by [`Provider::kubernetes`].
 
 mod accounts;
+pub mod capacity;
 mod error;
+pub mod guard;
 pub mod kubernetes;
 pub mod model;
+pub mod moniker;
+pub mod naming;
 mod provider;
+pub mod retention;
+pub mod rollback;
+pub mod target;
+#[cfg(test)]
+mod testing;
 
 pub use accounts::{Accounts, NoAccounts};
 pub use error::{CloudError, ErrorKind};
