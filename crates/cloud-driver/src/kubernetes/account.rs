@@ -184,15 +184,36 @@ impl Kubernetes {
         namespace: &str,
         labels: &str,
     ) -> Result<Vec<Value>, CloudError> {
-        let resource = self.resource(kind, None).await?;
-        self.permit(kind, resource.namespaced, namespace)?;
         let parameters = match labels {
             "" => ListParams::default(),
             labels => ListParams::default().labels(labels),
         };
+        let resource = self.resource(kind, None).await?;
+        self.permit(kind, resource.namespaced, namespace)?;
+        self.list_by(&resource, namespace, &parameters).await
+    }
+
+    /// The objects of a kind in a namespace that a field selector picks: what belongs to an object that the account may touch, of whatever kind it is.
+    pub(crate) async fn list_fields(
+        &self,
+        kind: &Kind,
+        namespace: &str,
+        fields: &str,
+    ) -> Result<Vec<Value>, CloudError> {
+        let resource = self.resource(kind, None).await?;
+        let parameters = ListParams::default().fields(fields);
+        self.list_by(&resource, namespace, &parameters).await
+    }
+
+    async fn list_by(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        parameters: &ListParams,
+    ) -> Result<Vec<Value>, CloudError> {
         let list = self
-            .api(&resource, self.namespace_or_default(namespace))
-            .list(&parameters)
+            .api(resource, self.namespace_or_default(namespace))
+            .list(parameters)
             .await
             .map_err(from_kube)?;
         list.items

@@ -1,0 +1,7 @@
+//! The Kubernetes provider against a cluster in this process.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod support;
+
+mod stability;
