@@ -49,6 +49,10 @@ pub enum Command {
     Reject(JudgeArgs),
     /// Show what has happened in an execution.
     Logs(LogsArgs),
+    /// Show what came from outside or came due, and why it started what it did.
+    Events(EventsArgs),
+    /// Show when the schedules of a pipeline run next.
+    NextRuns(NextRunsArgs),
     /// Check, export or import a data directory that no server uses.
     Store(StoreArgs),
     /// Make a bearer token and the hash of it that goes into the configuration.
@@ -324,6 +328,84 @@ pub struct LogsArgs {
     /// Go on until it has ended, and end with a code that tells the result.
     #[arg(long, short)]
     pub follow: bool,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift events`
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: EventsAction,
+}
+
+/// What can be done with events.
+#[derive(Debug, Subcommand)]
+pub enum EventsAction {
+    /// List events, newest first.
+    #[command(after_help = "Examples:
+  spindrift events list
+  spindrift events list --limit 100 --output json")]
+    List {
+        /// Go on after the event with this id.
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// At most that many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        /// How to reach the server, and what to print.
+        #[command(flatten)]
+        common: ClientArgs,
+    },
+    /// Show an event, and what every trigger said to it.
+    #[command(after_help = "Example:
+  spindrift events get 01J9ZD5M3S8Q2V7N4T6X0C1B9A")]
+    Get {
+        /// The id of the event.
+        event: String,
+        /// How to reach the server, and what to print.
+        #[command(flatten)]
+        common: ClientArgs,
+    },
+    /// Tell what a hook would do, and do nothing; ends with 1 when it would start nothing.
+    #[command(after_help = "Examples:
+  spindrift events test push.json --type git --source github
+  spindrift events test push.json --header 'X-Hub-Signature-256: sha256=…'
+  spindrift events test image.json --output json")]
+    Test(TestEventArgs),
+}
+
+/// `spindrift events test`
+#[derive(Debug, Args)]
+pub struct TestEventArgs {
+    /// The body of the hook.
+    pub file: PathBuf,
+    /// The type in the hook's address, such as git; when absent the body tells.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// The source in the hook's address, such as github; when absent the body tells.
+    #[arg(long)]
+    pub source: Option<String>,
+    /// A header of the hook; may be given more than once.
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift next-runs`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  spindrift next-runs shop/nightly --count 10")]
+pub struct NextRunsArgs {
+    /// APPLICATION/PIPELINE: its name or id.
+    pub pipeline: String,
+    /// So many times of each schedule.
+    #[arg(long, default_value_t = 5)]
+    pub count: usize,
     /// How to reach the server, and what to print.
     #[command(flatten)]
     pub common: ClientArgs,

@@ -22,7 +22,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The directory that holds everything.
     pub data: PathBuf,
-    /// The IANA zone of time windows for pipelines that name none.
+    /// The IANA zone of time windows for pipelines that name none, and of schedules that name none.
     pub time_zone: String,
     /// The log.
     pub log: LogConfig,

@@ -37,6 +37,8 @@ fn main() -> std::process::ExitCode {
         Command::Approve(arguments) => on_one_thread(client::judge::approve(arguments)),
         Command::Reject(arguments) => on_one_thread(client::judge::reject(arguments)),
         Command::Logs(arguments) => on_one_thread(client::logs::logs(arguments)),
+        Command::Events(arguments) => on_one_thread(client::events::events(arguments)),
+        Command::NextRuns(arguments) => on_one_thread(client::next_runs::next_runs(arguments)),
         Command::Store(arguments) => store::store(arguments),
         Command::Token(arguments) => token::token(&arguments),
         Command::Bench(arguments) => bench::bench(arguments),

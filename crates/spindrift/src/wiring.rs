@@ -77,6 +77,7 @@ pub fn triggers(engine: &Engine, config: &Config) -> anyhow::Result<Triggers> {
             secret(&triggers.git_secret),
             secret(&triggers.git_previous_secret),
         ),
+        time_zone: config.time_zone.clone(),
         schedules: triggers.schedules,
         keep_events: Config::days(triggers.keep_events_days),
         ..TriggerOptions::default()

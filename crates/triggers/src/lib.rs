@@ -27,12 +27,12 @@ pub use events::{
     Headers, HelmEvent, Ignored, Interpreted, PubsubEvent, Recognised, interpret, recognise,
 };
 pub use matching::{
-    Constraint, CronTrigger, GitTrigger, ImageTrigger, Occasion, Pattern, PatternError, Rejection,
-    RunResult, RunTrigger, TagRule, Trigger, TriggerId, TriggerIndex, TriggerKind, Verdict,
-    VersionRange, parse_triggers,
+    BadHookId, Constraint, CronTrigger, GitTrigger, HookId, ImageTrigger, Occasion, Pattern,
+    PatternError, Rejection, RunResult, RunTrigger, TagRule, Trigger, TriggerId, TriggerIndex,
+    TriggerKind, Verdict, VersionRange, parse_triggers, parse_triggers_in,
 };
 pub use service::{
-    AcceptError, Cause, EventRecord, EventState, Preview, Receipt, TriggerOptions, Triggers,
-    VerdictOutcome, VerdictRecord, check_triggers,
+    AcceptError, Cause, EventRecord, EventState, MASK, Preview, Receipt, SecretSealer,
+    TriggerOptions, Triggers, VerdictOutcome, VerdictRecord, check_triggers, mask_secrets,
 };
 pub use signature::{Proof, Secret, Secrets, SignatureError, SignaturePolicy, verify};

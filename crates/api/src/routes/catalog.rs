@@ -3,6 +3,7 @@
 use spindrift_engine::PipelineRevision;
 use spindrift_model::{Map, PipelineId, Pointer, Value};
 use spindrift_runtime::{EngineError, SaveRequest};
+use spindrift_triggers::mask_secrets;
 
 use crate::body::{JsonBody, text};
 use crate::identity::Identity;
@@ -61,7 +62,13 @@ pub(crate) async fn of_application(
 }
 
 fn documents(pipelines: impl Iterator<Item = PipelineRevision>) -> Vec<Map> {
-    pipelines.map(|pipeline| pipeline.document).collect()
+    pipelines.map(|pipeline| shown(pipeline.document)).collect()
+}
+
+/// A document as anybody may see it: without the secrets of its triggers.
+pub(crate) fn shown(mut document: Map) -> Map {
+    mask_secrets(&mut document);
+    document
 }
 
 /// Whether the name of a pipeline contains that text, in any case.

@@ -179,7 +179,7 @@ async fn update(
         stale_check: false,
     };
     let saved = state.triggers().save_pipeline(request).await?;
-    Ok(Json(saved.revision.document))
+    Ok(Json(catalog::shown(saved.revision.document)))
 }
 
 /// Deletes a pipeline; its history and its executions stay.
@@ -225,7 +225,8 @@ async fn get(
     State(state): State<ApiState>,
     Segments((application, name)): Segments<(String, String)>,
 ) -> Result<Json<Map>, HttpProblem> {
-    Ok(Json(state.engine().pipeline(&application, &name)?.document))
+    let pipeline = state.engine().pipeline(&application, &name)?;
+    Ok(Json(catalog::shown(pipeline.document)))
 }
 
 /// Puts the pipelines of an application into another order.

@@ -7,6 +7,7 @@ use spindrift_runtime::{EngineError, SaveRequest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::catalog;
 use crate::identity::Identity;
 use crate::path::{Segments, pipeline_id};
 use crate::problem::HttpProblem;
@@ -37,7 +38,7 @@ async fn list(
         return Err(EngineError::UnknownPipeline(format!("there is no pipeline {id}")).into());
     }
     let documents = revisions.into_iter().map(|revision| {
-        let mut document = revision.document;
+        let mut document = catalog::shown(revision.document);
         document.insert("revision".to_owned(), revision.revision.into());
         document
     });

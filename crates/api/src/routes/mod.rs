@@ -4,6 +4,7 @@ mod about;
 mod applications;
 mod catalog;
 mod configs;
+mod cron;
 mod echo;
 mod evaluate;
 mod events;
@@ -15,6 +16,8 @@ mod stages;
 mod starting;
 mod strategies;
 mod tasks;
+mod trigger_events;
+mod webhooks;
 
 use axum::Router;
 use axum::http::{Method, StatusCode};
@@ -36,6 +39,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .merge(about::routes())
         .merge(applications::routes())
         .merge(configs::routes())
+        .merge(cron::routes())
         .merge(evaluate::routes())
         .merge(events::routes())
         .merge(executions::routes())
@@ -46,6 +50,8 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .merge(starting::routes())
         .merge(strategies::routes())
         .merge(tasks::routes())
+        .merge(trigger_events::routes())
+        .merge(webhooks::routes())
 }
 
 /// The whole API, ready to be served.

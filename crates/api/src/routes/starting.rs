@@ -143,7 +143,8 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-async fn start_saved(
+/// Starts a saved pipeline by its name or id.
+pub(crate) async fn start_saved(
     state: &ApiState,
     identity: &Identity,
     application: &str,

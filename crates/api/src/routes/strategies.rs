@@ -97,7 +97,8 @@ async fn get(
     State(state): State<ApiState>,
     Segments((application, name)): Segments<(String, String)>,
 ) -> Result<Json<Map>, HttpProblem> {
-    Ok(Json(find(&state, &application, &name)?.document))
+    let strategy = find(&state, &application, &name)?;
+    Ok(Json(catalog::shown(strategy.document)))
 }
 
 /// Puts the strategies of an application into another order.

@@ -8,6 +8,7 @@ mod evaluate;
 mod events;
 mod executions;
 mod health;
+mod hooks;
 mod identity;
 mod judgments;
 mod openapi;

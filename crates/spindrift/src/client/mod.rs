@@ -1,10 +1,12 @@
 //! Commands against a server: one file each.
 
 pub mod cancel;
+pub mod events;
 pub mod get;
 pub mod judge;
 pub mod list;
 pub mod logs;
+pub mod next_runs;
 pub mod save;
 pub mod start;
 

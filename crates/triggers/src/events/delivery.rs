@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::matching::HookId;
+
 /// The header in which GitLab shows the secret itself.
 const GITLAB_TOKEN: &str = "x-gitlab-token";
 
@@ -72,6 +74,9 @@ pub struct Delivery {
     /// The registry account the sender speaks for, when the route names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// The trigger whose own address was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookId>,
     /// The headers.
     pub headers: Headers,
     /// The body, byte by byte: signatures are about these bytes.
@@ -86,6 +91,7 @@ impl Delivery {
             kind: kind.to_owned(),
             source: source.to_owned(),
             account: None,
+            hook: None,
             headers: Headers::default(),
             body: body.into(),
         }
@@ -104,6 +110,10 @@ impl Delivery {
         let mut hash = Sha256::new();
         for part in [&self.kind, &self.source] {
             hash.update(part.to_ascii_lowercase());
+            hash.update([0]);
+        }
+        if let Some(hook) = &self.hook {
+            hash.update(hook.as_str());
             hash.update([0]);
         }
         hash.update(&self.body);

@@ -2,7 +2,7 @@
 
 use spindrift_model::{Map, Pointer, Problem, Value};
 
-use crate::cron::{DEFAULT_ZONE, Expression, MissedRuns, Schedule};
+use crate::cron::{Expression, MissedRuns, Schedule};
 
 /// How far back missed times are made up for when the trigger does not say: Echo's window.
 const DEFAULT_WINDOW: i64 = 600_000;
@@ -21,8 +21,13 @@ pub struct CronTrigger {
 
 impl CronTrigger {
     /// Reads `cronExpression`, `timeZone` (IANA), `missedRuns` (`skip`, `once`, `all`) and `missedRunWindowMs` (at most a day).
-    /// `id` decides what `H` means. Errors: everything that is wrong, with its place.
-    pub fn parse(trigger: &Map, id: &str, place: &Pointer) -> Result<Self, Vec<Problem>> {
+    /// `id` decides what `H` means, and `zone` is that of triggers that name none. Errors: everything that is wrong, with its place.
+    pub fn parse(
+        trigger: &Map,
+        id: &str,
+        zone: &str,
+        place: &Pointer,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let expression = trigger
             .get("cronExpression")
@@ -36,7 +41,7 @@ impl CronTrigger {
                 message,
             ));
         });
-        let (key, name) = zone_name(trigger);
+        let (key, name) = zone_name(trigger, zone);
         let zone = Schedule::zone_named(name).map_err(|error| {
             problems.push(Problem::error(
                 place.key(key),
@@ -61,7 +66,7 @@ impl CronTrigger {
     }
 }
 
-fn zone_name(trigger: &Map) -> (&'static str, &str) {
+fn zone_name<'t>(trigger: &'t Map, default: &'t str) -> (&'static str, &'t str) {
     let written = |key| {
         trigger
             .get(key)
@@ -71,7 +76,7 @@ fn zone_name(trigger: &Map) -> (&'static str, &str) {
     match (written("timeZone"), written("timezone")) {
         (Some(name), _) => ("timeZone", name),
         (None, Some(name)) => ("timezone", name),
-        (None, None) => ("timeZone", DEFAULT_ZONE),
+        (None, None) => ("timeZone", default),
     }
 }
 

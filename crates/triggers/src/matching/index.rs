@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use spindrift_model::{PipelineId, Status};
 
+use super::hook::HookId;
 use super::kind::{RunResult, TagRule, TriggerKind};
 use super::rejection::Rejection;
 use super::rules;
@@ -67,6 +68,9 @@ impl<'d> Occasion<'d> {
         let Some(delivery) = self.delivery else {
             return Ok(());
         };
+        if trigger.hook != delivery.hook {
+            return Err(Rejection::OwnAddress);
+        }
         let signed = matches!(trigger.kind, TriggerKind::Git(_)) || !trigger.secrets.is_empty();
         if !signed {
             return Ok(());
@@ -143,6 +147,8 @@ pub struct TriggerIndex {
     pipelines: HashMap<PipelineId, Vec<Arc<Trigger>>>,
     places: HashMap<String, Place>,
     schedules: HashMap<(PipelineId, TriggerId), Arc<Trigger>>,
+    /// The triggers with an address of their own, by it.
+    hooks: HashMap<HookId, Arc<Trigger>>,
     count: usize,
 }
 
@@ -169,6 +175,12 @@ impl TriggerIndex {
         for trigger in &triggers {
             if let Some(place) = place_of(trigger) {
                 self.places.entry(place).or_default().add(trigger);
+            }
+            if let Some(hook) = &trigger.hook {
+                // Saving gives no address away twice; should there be two, the first keeps it.
+                self.hooks
+                    .entry(hook.clone())
+                    .or_insert_with(|| Arc::clone(trigger));
             }
             if let TriggerKind::Cron(_) = trigger.kind {
                 let key = (pipeline.clone(), trigger.id.clone());
@@ -200,6 +212,13 @@ impl TriggerIndex {
             }
         }
         for trigger in triggers {
+            if let Some(hook) = &trigger.hook
+                && self
+                    .hook(hook)
+                    .is_some_and(|known| Arc::ptr_eq(known, &trigger))
+            {
+                self.hooks.remove(hook);
+            }
             self.schedules
                 .remove(&(trigger.pipeline.clone(), trigger.id.clone()));
         }
@@ -217,6 +236,11 @@ impl TriggerIndex {
             .find(|trigger| trigger.id == *id)
     }
 
+    /// The trigger with that address of its own.
+    pub fn hook(&self, id: &HookId) -> Option<&Arc<Trigger>> {
+        self.hooks.get(id)
+    }
+
     /// All triggers, in no order.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Trigger>> {
         self.pipelines.values().flatten()
@@ -228,9 +252,19 @@ impl TriggerIndex {
     }
 
     /// What every candidate says to an event. Candidates are the triggers that name the same repository, source,
-    /// subscription, job or search; of those that want another branch or tag, letter by letter, only some are asked.
+    /// subscription, job or search, or the one whose own address was called; of those that want another branch or tag, letter by letter, only some are asked.
     /// Those that match come first.
     pub fn verdicts(&self, event: &Event, occasion: &Occasion<'_>) -> Vec<Verdict> {
+        if let Some(hook) = occasion
+            .delivery
+            .and_then(|delivery| delivery.hook.as_ref())
+        {
+            let verdict = |trigger: &Arc<Trigger>| Verdict {
+                trigger: Arc::clone(trigger),
+                outcome: judge(trigger, event, occasion),
+            };
+            return self.hook(hook).map(verdict).into_iter().collect();
+        }
         let mut verdicts = Vec::new();
         let mut seen = HashSet::new();
         let places = places_of(event);

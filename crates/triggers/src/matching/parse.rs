@@ -6,20 +6,38 @@ use spindrift_model::{ExpectedArtifact, Map, PipelineId, Pointer, Problem, Value
 
 use super::constraint::Constraint;
 use super::cron_trigger::CronTrigger;
+use super::hook::{HOOK_MEMBER, HookId};
 use super::kind::{GitTrigger, ImageTrigger, TagRule, TriggerKind};
 use super::pattern::Pattern;
 use super::trigger::{Trigger, TriggerId};
 use super::version::VersionRange;
 use crate::artifacts::ArtifactPattern;
+use crate::cron::DEFAULT_ZONE;
 use crate::signature::{Secret, Secrets};
 
-/// Members that hold secrets; they are in no execution and in no message.
-const SECRET_MEMBERS: [&str; 2] = ["secret", "previousSecret"];
+/// Members that hold secrets.
+pub(crate) const SECRET_MEMBERS: [&str; 2] = ["secret", "previousSecret"];
+
+/// A trigger without what only its sender may know: that is in no execution, in no message, and in no name.
+fn public_part(entry: &Map) -> Map {
+    let mut document = entry.clone();
+    document.retain(|key, _| key != HOOK_MEMBER && !SECRET_MEMBERS.contains(&key.as_str()));
+    document
+}
 
 /// Reads the triggers of a pipeline, and everything that is wrong with them, each with its place.
 ///
 /// A trigger with something wrong stays in the list: it matches nothing and says why. Two equal triggers are one.
 pub fn parse_triggers(document: &Map, pipeline: &PipelineId) -> (Vec<Trigger>, Vec<Problem>) {
+    parse_triggers_in(document, pipeline, DEFAULT_ZONE)
+}
+
+/// The same, with the IANA zone of schedules that name none.
+pub fn parse_triggers_in(
+    document: &Map,
+    pipeline: &PipelineId,
+    zone: &str,
+) -> (Vec<Trigger>, Vec<Problem>) {
     let mut problems = Vec::new();
     let place = Pointer::root().key("triggers");
     let entries = match document.get("triggers") {
@@ -33,6 +51,7 @@ pub fn parse_triggers(document: &Map, pipeline: &PipelineId) -> (Vec<Trigger>, V
     };
     let shared = Shared {
         pipeline,
+        zone,
         disabled: document.get("disabled").is_some_and(is_true),
         expected: expected_artifacts(document, &mut problems),
     };
@@ -58,8 +77,11 @@ pub fn parse_triggers(document: &Map, pipeline: &PipelineId) -> (Vec<Trigger>, V
         }
         let mut trigger = shared.read(entry, position, &place, &mut problems);
         if !ids.insert(trigger.id.clone()) {
-            trigger.id = TriggerId::digest(entry);
-            ids.insert(trigger.id.clone());
+            trigger.id = TriggerId::digest(&trigger.document);
+            if !ids.insert(trigger.id.clone()) {
+                trigger.id = TriggerId::new(&format!("{}-{position}", trigger.id));
+                ids.insert(trigger.id.clone());
+            }
         }
         triggers.push(trigger);
     }
@@ -68,6 +90,7 @@ pub fn parse_triggers(document: &Map, pipeline: &PipelineId) -> (Vec<Trigger>, V
 
 struct Shared<'d> {
     pipeline: &'d PipelineId,
+    zone: &'d str,
     disabled: bool,
     expected: HashMap<String, ArtifactPattern>,
 }
@@ -80,9 +103,10 @@ impl Shared<'_> {
         place: &Pointer,
         problems: &mut Vec<Problem>,
     ) -> Trigger {
+        let document = public_part(entry);
         let id = match text(entry, "id") {
             Some(id) => TriggerId::new(id),
-            None => TriggerId::digest(entry),
+            None => TriggerId::digest(&document),
         };
         let mut expected = Vec::new();
         let expected_ids: Vec<String> = texts(entry, "expectedArtifactIds");
@@ -100,7 +124,7 @@ impl Shared<'_> {
         let secret = |key| text(entry, key).and_then(Secret::new);
         let type_name = text(entry, "type").unwrap_or_default().to_owned();
         let before = problems.len();
-        let kind = read_kind(entry, &type_name, id.as_str(), place, problems);
+        let kind = read_kind(entry, &type_name, (id.as_str(), self.zone), place, problems);
         let kind = kind.unwrap_or_else(|| {
             let reasons = problems[before..]
                 .iter()
@@ -112,10 +136,14 @@ impl Shared<'_> {
                     .join("; "),
             )
         });
-        let mut document = entry.clone();
-        for key in SECRET_MEMBERS {
-            document.shift_remove(key);
-        }
+        let hook = text(entry, HOOK_MEMBER).and_then(|id| match HookId::parse(id) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                let place = place.key(HOOK_MEMBER);
+                problems.push(Problem::error(place, "trigger.hookId", error.to_string()));
+                None
+            }
+        });
         Trigger {
             id,
             pipeline: self.pipeline.clone(),
@@ -124,6 +152,7 @@ impl Shared<'_> {
             kind,
             enabled: entry.get("enabled").is_some_and(is_true),
             pipeline_disabled: self.disabled,
+            hook,
             secrets: Secrets::new(secret("secret"), secret("previousSecret")),
             run_as: text(entry, "runAsUser").map(str::to_owned),
             expected_ids,
@@ -166,7 +195,7 @@ fn expected_artifacts(
 fn read_kind(
     entry: &Map,
     type_name: &str,
-    id: &str,
+    (id, zone): (&str, &str),
     place: &Pointer,
     problems: &mut Vec<Problem>,
 ) -> Option<TriggerKind> {
@@ -180,11 +209,11 @@ fn read_kind(
         "helm/oci" => TriggerKind::Image(reader.image(true)?),
         "git" => TriggerKind::Git(reader.git()?),
         "webhook" => TriggerKind::Webhook {
-            source: reader.needs("source")?,
+            source: reader.source()?,
             constraints: reader.constraints("payloadConstraints"),
         },
         "cdevents" => TriggerKind::CdEvents {
-            source: reader.needs("source")?,
+            source: reader.source()?,
             constraints: reader.constraints("payloadConstraints"),
             attributes: reader.pairs("attributeConstraints"),
         },
@@ -226,7 +255,7 @@ fn read_kind(
                 .unwrap_or("PUBLISHED")
                 .to_owned(),
         },
-        "cron" => match CronTrigger::parse(entry, id, place) {
+        "cron" => match CronTrigger::parse(entry, id, zone, place) {
             Ok(cron) => TriggerKind::Cron(Box::new(cron)),
             Err(found) => {
                 problems.extend(found);
@@ -273,6 +302,14 @@ impl Reader<'_> {
             ));
         }
         found
+    }
+
+    /// The last part of the shared address; a trigger with an address of its own needs none.
+    fn source(&mut self) -> Option<String> {
+        match (text(self.entry, "source"), text(self.entry, HOOK_MEMBER)) {
+            (None, Some(_)) => Some("hook".to_owned()),
+            _ => self.needs("source"),
+        }
     }
 
     fn pattern(&mut self, key: &str) -> Option<Pattern> {

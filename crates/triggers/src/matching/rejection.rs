@@ -68,6 +68,9 @@ pub enum Rejection {
         /// What happened.
         found: String,
     },
+    /// It has an address of its own, and the event came by another.
+    #[error("the trigger is reached by its own address only (its hookId)")]
+    OwnAddress,
     /// The delivery is not believed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -146,6 +149,7 @@ impl Rejection {
             Rejection::NoTag => "event.tag",
             Rejection::UnknownRegistry { .. } => "event.registry",
             Rejection::Action { .. } => "trigger.events",
+            Rejection::OwnAddress => "trigger.hookId",
             Rejection::Signature(_) => "trigger.signature",
             Rejection::ConstraintMissing { .. } => "trigger.constraint.missing",
             Rejection::ConstraintDiffers { .. } => "trigger.constraint.differs",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spindrift_model::{Map, PipelineId, Value};
 
+use super::hook::HookId;
 use super::kind::TriggerKind;
 use crate::artifacts::ArtifactPattern;
 use crate::events::hex;
@@ -52,7 +53,7 @@ pub struct Trigger {
     pub position: usize,
     /// Its type as it was written.
     pub type_name: String,
-    /// The document, without secrets.
+    /// The document, without secrets and without its address.
     pub document: Map,
     /// What it waits for.
     pub kind: TriggerKind,
@@ -60,6 +61,8 @@ pub struct Trigger {
     pub enabled: bool,
     /// Whether the pipeline is off.
     pub pipeline_disabled: bool,
+    /// Its own address, when it has one: from outside nothing else reaches it.
+    pub hook: Option<HookId>,
     /// The secrets that its deliveries are signed with.
     pub secrets: Secrets,
     /// As whom the run acts.

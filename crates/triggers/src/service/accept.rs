@@ -162,7 +162,12 @@ impl Shared {
             if repeatable != Repeatable::Never {
                 let earlier = storage::seen(store, &fingerprint)?;
                 let replaces = match earlier {
-                    Some((_, event)) if repeatable.is_repeat(event.received_at, now) => {
+                    // What started nothing may be sent again when the secret or the trigger has been put right; and a
+                    // stranger's copy without a signature must not stand in the way of the original.
+                    Some((_, event))
+                        if repeatable.is_repeat(event.received_at, now)
+                            && !event.is_without_effect() =>
+                    {
                         return Ok(Stored::Known(Box::new(event)));
                     }
                     Some((value, _)) => Some(value),

@@ -12,11 +12,13 @@
 
 mod accept;
 mod error;
+mod hooks;
 mod process;
 mod record;
 mod run_ends;
 mod saving;
 mod scheduler;
+mod sealing;
 mod shared;
 mod starting;
 mod storage;
@@ -25,4 +27,5 @@ pub use accept::{Preview, Receipt};
 pub use error::AcceptError;
 pub use record::{Cause, EventRecord, EventState, VerdictOutcome, VerdictRecord};
 pub use saving::check_triggers;
+pub use sealing::{MASK, SecretSealer, mask_secrets};
 pub use shared::{TriggerOptions, Triggers};

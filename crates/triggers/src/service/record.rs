@@ -130,6 +130,11 @@ impl EventRecord {
         }
     }
 
+    /// Whether every trigger has its verdict and none started a run.
+    pub fn is_without_effect(&self) -> bool {
+        self.state == EventState::Done && self.started().next().is_none()
+    }
+
     /// The runs it started.
     pub fn started(&self) -> impl Iterator<Item = &ExecutionId> {
         self.verdicts

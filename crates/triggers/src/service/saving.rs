@@ -1,19 +1,26 @@
 //! Saving pipelines with their triggers.
 
-use spindrift_model::{Map, PipelineId, Problem, Severity};
+use spindrift_model::{Map, PipelineId, Problem, Severity, Value};
 use spindrift_runtime::{EngineError, SaveRequest, Saved};
 
+use super::sealing;
 use super::shared::Triggers;
 use crate::matching::parse_triggers;
 
 /// What is wrong with the triggers of a pipeline.
 ///
-/// A schedule that cannot be read is an error: it would silently never run. Everything else is a warning, because
-/// Spinnaker takes such pipelines and ignores their triggers.
+/// A schedule that cannot be read is an error: it would silently never run; and so is an address that could be guessed.
+/// Everything else is a warning, because Spinnaker takes such pipelines and ignores their triggers.
 pub fn check_triggers(document: &Map) -> Vec<Problem> {
     let (_, problems) = parse_triggers(document, &PipelineId::new("checked"));
     let refuses = |problem: &Problem| {
-        ["trigger.cron", "trigger.timeZone", "trigger.missedRuns"].contains(&problem.code.as_str())
+        [
+            "trigger.cron",
+            "trigger.timeZone",
+            "trigger.missedRuns",
+            "trigger.hookId",
+        ]
+        .contains(&problem.code.as_str())
     };
     let graded = |mut problem: Problem| {
         if !refuses(&problem) {
@@ -34,13 +41,17 @@ impl Triggers {
             .await
     }
 
-    async fn save(&self, request: SaveRequest) -> Result<Saved, EngineError> {
+    async fn save(&self, mut request: SaveRequest) -> Result<Saved, EngineError> {
         let engine = &self.shared.engine;
-        let mut problems = request
-            .document
-            .as_object()
-            .map(check_triggers)
-            .unwrap_or_default();
+        let _one_at_a_time = self.shared.saving.lock().await;
+        let mut problems = match request.document.as_object_mut() {
+            Some(document) => {
+                let mut problems = self.prepare(document)?;
+                problems.extend(check_triggers(document));
+                problems
+            }
+            None => Vec::new(),
+        };
         if problems.iter().any(Problem::is_error) {
             // Whoever corrects a schedule learns of everything else in the same go.
             if let Err(others) = engine.check_pipeline(request.document) {
@@ -54,6 +65,20 @@ impl Triggers {
             self.pipeline_changed(&saved.revision.id)?;
         }
         Ok(saved)
+    }
+
+    /// Seals the secrets of a document that is to be saved, and gives its triggers their addresses.
+    fn prepare(&self, document: &mut Map) -> Result<Vec<Problem>, EngineError> {
+        let id = document.get("id").and_then(Value::as_str);
+        let id = id.filter(|id| !id.is_empty()).map(PipelineId::new);
+        let stored = match &id {
+            Some(id) => self.shared.engine.store().pipeline(id)?,
+            None => None,
+        };
+        let stored = stored.map(|revision| revision.document);
+        let mut problems = sealing::seal(document, stored.as_ref(), self.shared.sealer());
+        problems.extend(self.shared.address(document, stored.as_ref(), id.as_ref()));
+        Ok(problems)
     }
 
     /// Deletes a pipeline; its triggers are gone when this returns, also when the caller goes away meanwhile.

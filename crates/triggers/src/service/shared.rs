@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::record::EventRecord;
+use super::sealing::{SecretSealer, unsealed};
 use super::{run_ends, scheduler, storage};
 use crate::artifacts::Templates;
-use crate::matching::{TriggerId, TriggerIndex, TriggerKind, parse_triggers};
+use crate::cron::DEFAULT_ZONE;
+use crate::matching::{TriggerId, TriggerIndex, TriggerKind, parse_triggers_in};
 use crate::signature::{Secrets, SignaturePolicy};
 
 /// How triggers are set up.
@@ -25,6 +27,10 @@ pub struct TriggerOptions {
     pub shared_secrets: Secrets,
     /// Templates that find artifacts in payloads.
     pub templates: Templates,
+    /// Seals the secrets of triggers before they reach the disk; without it they lie there as they are.
+    pub sealer: Option<Arc<dyn SecretSealer>>,
+    /// The IANA zone of schedules that name none.
+    pub time_zone: String,
     /// Whether schedules run.
     pub schedules: bool,
     /// How long events are kept, in milliseconds.
@@ -37,6 +43,8 @@ impl Default for TriggerOptions {
             signatures: SignaturePolicy::default(),
             shared_secrets: Secrets::default(),
             templates: Templates::default(),
+            sealer: None,
+            time_zone: DEFAULT_ZONE.to_owned(),
             schedules: true,
             keep_events: 14 * 24 * 3_600_000,
         }
@@ -51,6 +59,8 @@ pub(super) struct Shared {
     pub(super) options: TriggerOptions,
     pub(super) entropy: Arc<dyn Entropy>,
     index: RwLock<TriggerIndex>,
+    /// Held while a pipeline is saved: what a save keeps of the stored document is what is stored.
+    pub(super) saving: tokio::sync::Mutex<()>,
     /// Held from reading a pipeline to taking its triggers: of two saves the later one counts.
     following: Mutex<()>,
     /// When each pipeline that has schedules was saved: times before that are not its.
@@ -73,6 +83,16 @@ impl Shared {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn sealer(&self) -> Option<&dyn SecretSealer> {
+        self.options.sealer.as_deref()
+    }
+
+    /// A text of 256 random bits.
+    fn unguessable(&self) -> String {
+        let parts = (0..4).map(|_| format!("{:016x}", self.entropy.bits()));
+        parts.collect()
+    }
+
     pub(super) fn now(&self) -> Millis {
         self.engine.clock().now()
     }
@@ -91,7 +111,8 @@ impl Shared {
     }
 
     fn take(&self, revision: &PipelineRevision) {
-        let (triggers, _) = parse_triggers(&revision.document, &revision.id);
+        let document = unsealed(&revision.document, self.sealer(), || self.unguessable());
+        let (triggers, _) = parse_triggers_in(&document, &revision.id, &self.options.time_zone);
         let scheduled = triggers
             .iter()
             .any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_)));
@@ -146,6 +167,7 @@ impl Triggers {
     ) -> Result<Self, EngineError> {
         let shared = Arc::new(Shared {
             index: RwLock::default(),
+            saving: tokio::sync::Mutex::default(),
             following: Mutex::default(),
             saved_at: RwLock::default(),
             changed: Mutex::default(),

@@ -318,3 +318,17 @@ async fn credentials_and_tokens_are_not_kept() {
     }
     assert!(kept.contains("Push Hook"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_started_nothing_may_be_delivered_again() {
+    let life = Life::new();
+    let receipt = life.triggers.accept(push("1", "main")).await.unwrap();
+    assert!(matches!(receipt, Receipt::Done(record) if record.is_without_effect()));
+    life.save("a", json!({"triggers": [on_push("main")]})).await;
+    let receipt = life.triggers.accept(push("1", "main")).await.unwrap();
+    assert!(matches!(receipt, Receipt::Done(_)));
+    assert_eq!(life.runs("a").len(), 1);
+    let receipt = life.triggers.accept(push("1", "main")).await.unwrap();
+    assert!(matches!(receipt, Receipt::Repeated(_)));
+    assert_eq!(life.runs("a").len(), 1);
+}
