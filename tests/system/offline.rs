@@ -28,7 +28,7 @@ fn what_was_exported_goes_on_elsewhere() {
         run_in(scratch.as_ref(), &["store", action, "--data", data], input)
     };
     let verified = store("verify", "data", "").with_code(0);
-    let counts = "2 executions, 2 revisions of pipelines, 0 records";
+    let counts = "2 executions, 2 revisions of pipelines, 1 records";
     assert_eq!(verified.out, format!("{counts}; 0 problems\n"));
     let exported = store("export", "data", "").with_code(0);
     assert!(

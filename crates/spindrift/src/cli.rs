@@ -335,6 +335,10 @@ pub struct LogsArgs {
 
 /// `spindrift events`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift events list
+  spindrift events get 01J9ZD5M3S8Q2V7N4T6X0C1B9A
+  spindrift events test push.json --type git --source github")]
 pub struct EventsArgs {
     /// What to do.
     #[command(subcommand)]

@@ -201,7 +201,7 @@ impl Config {
             figment = figment.merge(Toml::file_exact(file));
         }
         let variables = Env::prefixed("SPINDRIFT_")
-            .ignore(&["server", "token", "user"])
+            .ignore(&["server", "token", "user", "vault_key"])
             .split("__");
         let config: Config = figment
             .merge(variables)

@@ -41,7 +41,8 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     }
     let store = Arc::new(wiring::open_store(&config.data, &config)?);
     let engine = wiring::engine(Arc::clone(&store) as _, wiring::stages(&config)?, &config);
-    let triggers = wiring::triggers(&engine, &config)?;
+    let vault = wiring::vault(&config.data)?;
+    let triggers = wiring::triggers(&engine, &vault, &config)?;
     for file in &arguments.pipelines {
         save(&triggers, file).await?;
     }

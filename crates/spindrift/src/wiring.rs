@@ -11,6 +11,7 @@ use spindrift_runtime::{Engine, EngineOptions, Fetcher, SystemClock, SystemEntro
 use spindrift_stages::{Roles, Services, registry};
 use spindrift_store::{SledStore, StoreOptions};
 use spindrift_triggers::{Secret, Secrets, SignaturePolicy, TriggerOptions, Triggers};
+use spindrift_vault::Vault;
 
 use crate::config::Config;
 
@@ -65,8 +66,19 @@ pub fn engine(store: Arc<dyn Store>, stages: Registry, config: &Config) -> Engin
     )
 }
 
+/// The keys of the environment under which secrets are sealed, in base64 and separated by commas; else they are in the data
+/// directory.
+const VAULT_KEY: &str = "SPINDRIFT_VAULT_KEY";
+
+/// What seals the secrets of a data directory.
+pub fn vault(directory: &Path) -> anyhow::Result<Arc<Vault>> {
+    let keys = std::env::var(VAULT_KEY).ok();
+    let vault = Vault::open(directory, keys.as_deref()).context("secrets cannot be sealed")?;
+    Ok(Arc::new(vault))
+}
+
 /// The triggers of an engine's pipelines, at work.
-pub fn triggers(engine: &Engine, config: &Config) -> anyhow::Result<Triggers> {
+pub fn triggers(engine: &Engine, vault: &Arc<Vault>, config: &Config) -> anyhow::Result<Triggers> {
     let triggers = &config.triggers;
     let secret = |text: &Option<String>| text.as_deref().and_then(Secret::new);
     let options = TriggerOptions {
@@ -77,6 +89,7 @@ pub fn triggers(engine: &Engine, config: &Config) -> anyhow::Result<Triggers> {
             secret(&triggers.git_secret),
             secret(&triggers.git_previous_secret),
         ),
+        sealer: Some(Arc::clone(vault) as _),
         time_zone: config.time_zone.clone(),
         schedules: triggers.schedules,
         keep_events: Config::days(triggers.keep_events_days),

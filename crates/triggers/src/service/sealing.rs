@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde_json::json;
 use spindrift_model::{Map, Pointer, Problem, Value};
+use spindrift_vault::Vault;
 
 use crate::matching::SECRET_MEMBERS;
 
@@ -23,6 +24,20 @@ pub trait SecretSealer: fmt::Debug + Send + Sync + 'static {
 
     /// The secret in a sealed form. Errors: it was sealed with another key, or changed since.
     fn unseal(&self, sealed: &str) -> Result<String, String>;
+}
+
+/// What the sealed secrets of triggers may be opened for; other sealed texts are not taken for one.
+const PURPOSE: &str = "trigger";
+
+impl SecretSealer for Vault {
+    fn seal(&self, secret: &str) -> Result<String, String> {
+        Ok(Vault::seal(self, PURPOSE, secret.as_bytes()))
+    }
+
+    fn unseal(&self, sealed: &str) -> Result<String, String> {
+        let plain = Vault::unseal(self, PURPOSE, sealed).map_err(|error| error.to_string())?;
+        String::from_utf8(plain.to_vec()).map_err(|_| "it is no text".to_owned())
+    }
 }
 
 /// Puts [`MASK`] in the place of the secrets of a pipeline's triggers.
