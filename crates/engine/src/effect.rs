@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use spindrift_model::{ExecutionId, Serial, StageId};
+use spindrift_model::{ExecutionId, Millis, Serial, Stage, StageId};
 
 /// Something to do outside the core.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,16 @@ pub enum Deed {
         stage: Serial,
         /// The position of the task.
         task: u16,
+    },
+    /// The same for a stage that has been reset or removed before it was done: what the task began is found by the stage
+    /// as it was, and what comes of it is no longer noted.
+    CancelFormer {
+        /// The stage as it was.
+        former: Box<Stage>,
+        /// The position of the task.
+        task: u16,
+        /// When the execution had begun then.
+        execution_start: Option<Millis>,
     },
     /// Tell the stage that started this execution that it has ended.
     TellParent {

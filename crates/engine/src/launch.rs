@@ -2,6 +2,7 @@
 
 use spindrift_model::{ExecutionId, Map, PipelineId, Status, Value};
 
+use crate::effect::IdempotencyKey;
 use crate::task::{BoxFuture, Failure};
 
 /// A request of the `pipeline` stage to start another pipeline.
@@ -19,6 +20,8 @@ pub struct ChildRequest {
     pub parent: ExecutionId,
     /// The stage of it that asks.
     pub parent_stage: spindrift_model::StageId,
+    /// The performance that asks. Nothing is started for one that has been given up.
+    pub key: IdempotencyKey,
     /// As whom the child runs.
     pub user: Option<String>,
     /// The same for every repetition of this request: at most one child is started for it.
@@ -59,6 +62,15 @@ pub struct ChildFailure {
 pub trait Launcher: Send + Sync {
     /// Starts a child, or finds the one that an earlier identical request started.
     fn start(&self, request: ChildRequest) -> BoxFuture<Result<ExecutionId, Failure>>;
+
+    /// Ends what [`Launcher::start`] with that correlation id has started. The stage that asked for it must have been ended
+    /// on disk: then nothing is started for it afterwards either. Having nothing to end is no failure.
+    fn withdraw(
+        &self,
+        correlation_id: String,
+        by: String,
+        reason: String,
+    ) -> BoxFuture<Result<(), Failure>>;
 
     /// How an execution stands; `None` when there is no such execution.
     fn state(&self, execution: ExecutionId) -> BoxFuture<Result<Option<ChildState>, Failure>>;

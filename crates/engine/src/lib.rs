@@ -29,7 +29,7 @@ pub use effect::{Deed, Effect, IdempotencyKey, Promise};
 pub use evaluation::{EmptyEnvironment, Environment, StageEnvironment, check_expressions};
 pub use event::{Caller, Event, Refusal};
 pub use graph::check_graph;
-pub use input::task_input;
+pub use input::{former_input, is_performing, task_input};
 pub use launch::{ChildFailure, ChildRequest, ChildState, Launcher};
 pub use plan::{Start, plan_execution};
 pub use run::Run;

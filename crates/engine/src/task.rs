@@ -11,6 +11,9 @@ use crate::effect::IdempotencyKey;
 use crate::launch::Launcher;
 use crate::view::StageView;
 
+/// The member of contexts, outputs and triggers that lists artifacts.
+pub(crate) const ARTIFACTS: &str = "artifacts";
+
 /// A future that owns what it needs.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -190,7 +193,7 @@ pub trait EffectTask: Send + Sync + 'static {
 
     /// Stops or undoes outside what it has begun, after it was canceled or has timed out; `None`: nothing to do.
     ///
-    /// The result's context and outputs are kept; its outcome is not looked at.
+    /// The result's context and outputs are kept. After a retryable failure it is asked again, for a minute.
     fn cancel(self: Arc<Self>, input: TaskInput) -> Option<BoxFuture<TaskResult>> {
         drop(input);
         None
@@ -236,7 +239,8 @@ pub struct TaskInput {
     pub stage: Stage,
     /// The position of the stage among the top-level stages.
     pub stage_index: usize,
-    /// What [`EffectTask::reads`] asked for and the stages before have put out.
+    /// What [`EffectTask::reads`] asked for and the stages before have put out: what the nearest of them has, and of
+    /// `artifacts` what all of them have.
     pub inherited: Map,
     /// The user it acts as.
     pub user: Option<String>,
@@ -259,6 +263,19 @@ impl TaskInput {
             .context
             .get(key)
             .or_else(|| self.inherited.get(key))
+    }
+
+    /// The artifacts in sight of a task that reads `artifacts`: those of its stage's context, those that the stages before
+    /// have put out, nearest first, those of the trigger. One may be there more than once.
+    pub fn artifacts(&self) -> impl Iterator<Item = &Value> {
+        fn of(map: &Map) -> &[Value] {
+            match map.get(ARTIFACTS) {
+                Some(Value::Array(list)) => list,
+                _ => &[],
+            }
+        }
+        let (own, before) = (of(&self.stage.context), of(&self.inherited));
+        own.iter().chain(before).chain(self.trigger.artifacts())
     }
 }
 

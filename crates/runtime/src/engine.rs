@@ -106,11 +106,9 @@ impl Shared {
     ) -> Result<Arc<Execution>, EngineError> {
         let (reply, answer) = oneshot::channel();
         self.send(message(reply)).await;
-        answer.await.unwrap_or_else(|_| {
-            Err(EngineError::Unavailable(
-                "the engine is shutting down; try again later".to_owned(),
-            ))
-        })
+        answer
+            .await
+            .unwrap_or_else(|_| Err(EngineError::stopping()))
     }
 
     pub(crate) fn correlation_lock(&self, correlation: &str) -> &Mutex<()> {

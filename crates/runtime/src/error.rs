@@ -29,6 +29,12 @@ pub enum EngineError {
     Unavailable(String),
 }
 
+impl EngineError {
+    pub(crate) fn stopping() -> Self {
+        Self::Unavailable("the engine is shutting down; try again later".to_owned())
+    }
+}
+
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         match error {

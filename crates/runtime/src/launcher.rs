@@ -4,7 +4,8 @@ use std::sync::{Arc, PoisonError, Weak};
 
 use serde_json::json;
 use spindrift_engine::{
-    BoxFuture, ChildFailure, ChildRequest, ChildState, Failure, Launcher, PipelineRevision, outline,
+    BoxFuture, ChildFailure, ChildRequest, ChildState, Failure, Launcher, PipelineRevision,
+    is_performing, outline,
 };
 use spindrift_model::{
     Authentication, Execution, ExecutionId, ExecutionKind, Map, Pipeline, Status, Value,
@@ -49,6 +50,23 @@ impl Launcher for RuntimeLauncher {
         Box::pin(async move { engine?.start_child(request).await })
     }
 
+    fn withdraw(
+        &self,
+        correlation_id: String,
+        by: String,
+        reason: String,
+    ) -> BoxFuture<Result<(), Failure>> {
+        let engine = self.engine();
+        Box::pin(async move {
+            let engine = engine?;
+            let child = engine.started_with(&correlation_id).await;
+            match child.map_err(|error| to_failure(&error))? {
+                Some(child) => engine.end_child(&child, &by, Some(reason)).await,
+                None => Ok(()),
+            }
+        })
+    }
+
     fn state(&self, execution: ExecutionId) -> BoxFuture<Result<Option<ChildState>, Failure>> {
         let engine = self.engine();
         Box::pin(async move {
@@ -67,17 +85,43 @@ impl Launcher for RuntimeLauncher {
         reason: Option<String>,
     ) -> BoxFuture<Result<(), Failure>> {
         let engine = self.engine();
-        Box::pin(async move {
-            match engine?.cancel(&execution, &by, reason).await {
-                // It has ended by itself, or never came to be.
-                Ok(_) | Err(EngineError::Refused(_) | EngineError::UnknownExecution(_)) => Ok(()),
-                Err(error) => Err(to_failure(&error)),
-            }
-        })
+        Box::pin(async move { engine?.end_child(&execution, &by, reason).await })
     }
 }
 
 impl Engine {
+    /// The execution that has not ended and was started with that correlation id, once no start with it is under way.
+    async fn started_with(&self, correlation: &str) -> Result<Option<ExecutionId>, EngineError> {
+        let _one_at_a_time = self.shared.correlation_lock(correlation).lock().await;
+        Ok(self.shared.store.correlated(correlation)?)
+    }
+
+    async fn end_child(
+        &self,
+        child: &ExecutionId,
+        by: &str,
+        reason: Option<String>,
+    ) -> Result<(), Failure> {
+        match self.cancel(child, by, reason).await {
+            // It has ended by itself, or never came to be.
+            Ok(_) | Err(EngineError::Refused(_) | EngineError::UnknownExecution(_)) => Ok(()),
+            Err(error) => Err(to_failure(&error)),
+        }
+    }
+
+    /// Whether the stage that asks for a child still waits for it, as far as the store knows. A stage that is ended later
+    /// ends the child, too: that waits for the lock which the start holds now.
+    fn is_wanted(&self, request: &ChildRequest) -> Result<(), EngineError> {
+        let parent = self.execution(&request.parent)?;
+        match is_performing(&parent, &request.parent_stage, &request.key) {
+            true => Ok(()),
+            false => Err(EngineError::Conflict(format!(
+                "stage {} of execution {} no longer asks for it",
+                request.parent_stage, request.parent
+            ))),
+        }
+    }
+
     async fn start_child(&self, request: ChildRequest) -> Result<ExecutionId, Failure> {
         let parent = self
             .execution(&request.parent)
@@ -118,7 +162,7 @@ impl Engine {
             root: Some(root),
         };
         let submitted = self
-            .submit(start)
+            .submit_for(start, move |engine| engine.is_wanted(&request))
             .await
             .map_err(|error| to_failure(&error))?;
         Ok(submitted.execution.id.clone())

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use spindrift_engine::{
-    BoxFuture, Deed, Effect, Event, Failure, Promise, TaskInput, TaskResult, TaskRunner, task_input,
+    BoxFuture, Deed, Effect, EffectTask, Event, Failure, Outcome, TaskInput, TaskResult,
+    TaskRunner, former_input, task_input,
 };
-use spindrift_model::{Serial, Status};
+use spindrift_model::{ExecutionId, Millis, Serial, Stage, StageId, Status};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Shared;
@@ -25,7 +26,7 @@ pub(crate) fn perform(shared: &Arc<Shared>, loaded: &mut Loaded, effect: Effect)
         Effect::Perform { stage, task } => perform_task(shared, loaded, stage, task),
         // Its token was cancelled with the decision.
         Effect::Abandon { .. } => {}
-        Effect::Keep(promise) => keep(shared, loaded, promise),
+        Effect::Keep(promise) => keep(shared, loaded, promise.number),
     }
 }
 
@@ -129,58 +130,46 @@ async fn guarded(future: BoxFuture<TaskResult>) -> TaskResult {
         })
 }
 
-fn keep(shared: &Arc<Shared>, loaded: &mut Loaded, promise: Promise) {
-    loaded.keeping.insert(promise.number);
-    let id = loaded.run.execution().id.clone();
-    let Promise { number, deed } = promise;
-    let undo = match &deed {
-        Deed::CancelTask { stage, task } => cancel_future(shared, loaded, *stage, *task),
-        Deed::TellParent { .. } | Deed::RestartParent { .. } | Deed::Fetch { .. } => None,
+/// Keeps a promise in a task of its own. When the engine stops first, the promise is kept at the next start.
+fn keep(shared: &Arc<Shared>, loaded: &mut Loaded, number: u32) {
+    // The run may have gone on since the promise was made; what it says of it now counts.
+    let promises = &loaded.run.ledger().promises;
+    let Some(promise) = promises.iter().find(|promise| promise.number == number) else {
+        return;
     };
+    let deed = match promise.deed.clone() {
+        Deed::CancelTask { stage, task } => Doing::Undo(undo_of(shared, loaded, stage, task)),
+        Deed::CancelFormer {
+            former,
+            task,
+            execution_start,
+        } => Doing::Undo(undo_of_former(
+            shared,
+            loaded,
+            &former,
+            execution_start,
+            task,
+        )),
+        Deed::TellParent { execution, stage } => Doing::Tell { execution, stage },
+        Deed::Fetch { url, .. } => Doing::Fetch(url),
+        Deed::RestartParent {
+            execution,
+            stage,
+            by,
+        } => Doing::Restart {
+            execution,
+            stage,
+            by,
+        },
+    };
+    loaded.keeping.insert(number);
+    let id = loaded.run.execution().id.clone();
     let inner = Arc::clone(shared);
     shared.tracker.spawn(async move {
-        let result = match deed {
-            Deed::CancelTask { .. } => match undo {
-                Some(undo) => tokio::time::timeout(CANCEL_TIMEOUT, guarded(undo))
-                    .await
-                    .ok(),
-                None => None,
-            },
-            Deed::TellParent { execution, stage } => {
-                let event = Box::new(Event::Signal { stage });
-                inner
-                    .send(Message::Event {
-                        id: execution,
-                        event,
-                        reply: None,
-                    })
-                    .await;
-                None
-            }
-            Deed::Fetch { url, .. } => {
-                let body = inner.fetch(url).await;
-                let event = Box::new(Event::Fetched { number, body });
-                inner
-                    .send(Message::Event {
-                        id,
-                        event,
-                        reply: None,
-                    })
-                    .await;
-                return;
-            }
-            Deed::RestartParent {
-                execution,
-                stage,
-                by,
-            } => {
-                inner.restart_parent(execution, stage, by).await;
-                None
-            }
-        };
-        let event = Event::Kept {
-            number,
-            result: result.map(Box::new),
+        let event = tokio::select! {
+            biased;
+            event = inner.kept(number, deed) => event,
+            () = inner.stopping.cancelled() => return,
         };
         inner
             .send(Message::Event {
@@ -192,20 +181,119 @@ fn keep(shared: &Arc<Shared>, loaded: &mut Loaded, promise: Promise) {
     });
 }
 
-fn cancel_future(
-    shared: &Arc<Shared>,
-    loaded: &Loaded,
-    stage: Serial,
-    task: u16,
-) -> Option<BoxFuture<TaskResult>> {
-    let Some(TaskRunner::Effect(effect)) = runner(shared, loaded, stage, task) else {
+/// A deed with what it takes.
+enum Doing {
+    Undo(Option<Undo>),
+    Tell {
+        execution: ExecutionId,
+        stage: StageId,
+    },
+    Fetch(String),
+    Restart {
+        execution: ExecutionId,
+        stage: StageId,
+        by: String,
+    },
+}
+
+/// What stops or undoes a task.
+struct Undo {
+    effect: Arc<dyn EffectTask>,
+    input: Box<TaskInput>,
+}
+
+impl Undo {
+    /// Undoes it, again and again after failures that may pass, for as long as that may take.
+    async fn perform(self) -> Option<TaskResult> {
+        let backoff = self.effect.policy().backoff.max(1);
+        let pause = Duration::from_millis(u64::try_from(backoff).unwrap_or(1));
+        let attempts = async {
+            loop {
+                let effect = Arc::clone(&self.effect);
+                let result = guarded(effect.cancel((*self.input).clone())?).await;
+                match &result.outcome {
+                    Outcome::Terminal(Some(failure)) if failure.retryable => {
+                        tokio::time::sleep(pause).await;
+                    }
+                    _ => return Some(result),
+                }
+            }
+        };
+        let result = tokio::time::timeout(CANCEL_TIMEOUT, attempts).await;
+        result.unwrap_or_else(|_| {
+            let key = &self.input.key;
+            tracing::warn!(%key, "what this performance has begun could not be undone in time");
+            None
+        })
+    }
+}
+
+fn undo_of(shared: &Arc<Shared>, loaded: &Loaded, stage: Serial, task: u16) -> Option<Undo> {
+    let TaskRunner::Effect(effect) = runner(shared, loaded, stage, task)? else {
         return None;
     };
-    let input = input(shared, loaded, stage, task, &*effect)?;
-    effect.cancel(input)
+    let input = Box::new(input(shared, loaded, stage, task, &*effect)?);
+    Some(Undo { effect, input })
+}
+
+fn undo_of_former(
+    shared: &Arc<Shared>,
+    loaded: &Loaded,
+    former: &Stage,
+    execution_start: Option<Millis>,
+    task: u16,
+) -> Option<Undo> {
+    let name = &former.tasks.get(usize::from(task))?.name;
+    let TaskRunner::Effect(effect) = shared.stages.of(former)?.task(name)? else {
+        return None;
+    };
+    let input = former_input(
+        &loaded.run,
+        former,
+        execution_start,
+        task,
+        &*effect,
+        shared.clock.now(),
+        Arc::new(RuntimeLauncher::new(shared)),
+    );
+    let input = Box::new(input?);
+    Some(Undo { effect, input })
 }
 
 impl Shared {
+    async fn kept(self: &Arc<Self>, number: u32, deed: Doing) -> Event {
+        let result = match deed {
+            Doing::Undo(Some(undo)) => undo.perform().await,
+            Doing::Undo(None) => None,
+            Doing::Tell { execution, stage } => {
+                let event = Box::new(Event::Signal { stage });
+                self.send(Message::Event {
+                    id: execution,
+                    event,
+                    reply: None,
+                })
+                .await;
+                None
+            }
+            Doing::Fetch(url) => {
+                let body = self.fetch(url).await;
+                return Event::Fetched { number, body };
+            }
+            Doing::Restart {
+                execution,
+                stage,
+                by,
+            } => {
+                self.restart_parent(execution, stage, by).await;
+                None
+            }
+        };
+        Event::Kept {
+            number,
+            result: result.map(Box::new),
+        }
+    }
+
     /// What an expression reads from a URL.
     pub(crate) async fn fetch(&self, url: String) -> Result<String, String> {
         match &self.options.fetcher {
@@ -215,12 +303,7 @@ impl Shared {
     }
 
     /// Lets the stage that started a run look again, since the run goes on; a parent that still runs needs no telling.
-    async fn restart_parent(
-        &self,
-        execution: spindrift_model::ExecutionId,
-        stage: spindrift_model::StageId,
-        by: String,
-    ) {
+    async fn restart_parent(&self, execution: ExecutionId, stage: StageId, by: String) {
         let ended = self
             .store
             .outline(&execution)

@@ -50,6 +50,53 @@ impl Engine {
             .check_pipeline(request.document)
             .map_err(EngineError::Invalid)?;
         let _one_at_a_time = self.shared.saving.lock().await;
+        let (saved, write) =
+            self.next_revision(pipeline, warnings, request.by, request.stale_check)?;
+        if let Some(write) = write {
+            self.shared.store.commit(vec![write]).await?;
+        }
+        Ok(saved)
+    }
+
+    /// Changes pipelines, all or none, in one commit. `edit` is given the newest document of each.
+    ///
+    /// Errors: there is no such pipeline, or a document can no longer be saved.
+    pub async fn edit_pipelines(
+        &self,
+        ids: &[PipelineId],
+        by: &str,
+        mut edit: impl FnMut(&PipelineId, &mut Map),
+    ) -> Result<Vec<Saved>, EngineError> {
+        let _one_at_a_time = self.shared.saving.lock().await;
+        let (mut all, mut writes) = (Vec::new(), Vec::new());
+        for id in ids {
+            let current = self.shared.store.pipeline(id)?;
+            let current = current.ok_or_else(|| {
+                EngineError::UnknownPipeline(format!("Pipeline configuration not found (id: {id})"))
+            })?;
+            let mut document = current.document;
+            edit(id, &mut document);
+            let (pipeline, warnings) = self
+                .check_pipeline(Value::Object(document))
+                .map_err(EngineError::Invalid)?;
+            let (saved, write) = self.next_revision(pipeline, warnings, by.to_owned(), false)?;
+            all.push(saved);
+            writes.extend(write);
+        }
+        if !writes.is_empty() {
+            self.shared.store.commit(writes).await?;
+        }
+        Ok(all)
+    }
+
+    /// The revision that a document becomes, and the write of it unless nothing has changed. One at a time.
+    fn next_revision(
+        &self,
+        pipeline: Pipeline,
+        warnings: Vec<Problem>,
+        by: String,
+        stale_check: bool,
+    ) -> Result<(Saved, Option<Write>), EngineError> {
         let store = &self.shared.store;
         let now = self.shared.clock.now();
         let id = pipeline.id.clone().unwrap_or_else(|| {
@@ -61,7 +108,7 @@ impl Engine {
         });
         let current = store.pipeline(&id)?;
         self.check_name(&pipeline, &id)?;
-        if request.stale_check {
+        if stale_check {
             check_stale(&pipeline, current.as_ref())?;
         }
         let last = store
@@ -81,22 +128,27 @@ impl Engine {
             .as_ref()
             .and_then(|current| current.document.get("createTs").cloned())
             .unwrap_or_else(|| now.to_string().into());
+        // Two saves in one millisecond, or with a clock set back between them, must not look the same to the stale check.
+        let saved_at = current
+            .as_ref()
+            .map_or(now, |current| now.max(current.saved_at.saturating_add(1)));
         let replaces = current.as_ref().map_or(0, |current| current.revision);
         if let Some(current) = current.filter(|current| same(&current.document, &document)) {
-            return Ok(Saved {
+            let saved = Saved {
                 revision: current,
                 warnings,
                 changed: false,
-            });
+            };
+            return Ok((saved, None));
         }
         document.entry("createTs").or_insert(created);
-        document.insert("updateTs".into(), now.to_string().into());
-        document.insert("lastModifiedBy".into(), request.by.clone().into());
+        document.insert("updateTs".into(), saved_at.to_string().into());
+        document.insert("lastModifiedBy".into(), by.clone().into());
         let revision = PipelineRevision {
             id,
             revision: last + 1,
-            saved_at: now,
-            saved_by: request.by,
+            saved_at,
+            saved_by: by,
             application: pipeline.application,
             name: pipeline.name,
             document,
@@ -106,12 +158,12 @@ impl Engine {
             // A deleted pipeline is no longer there, but the numbers of its revisions are taken.
             replaces: Some(replaces),
         };
-        store.commit(vec![write]).await?;
-        Ok(Saved {
+        let saved = Saved {
             revision,
             warnings,
             changed: true,
-        })
+        };
+        Ok((saved, Some(write)))
     }
 
     fn check_name(&self, pipeline: &Pipeline, id: &PipelineId) -> Result<(), EngineError> {

@@ -70,7 +70,30 @@ impl Engine {
     ///
     /// A start whose trigger has the `correlationId` of an execution that has not ended is that execution. Errors: the
     /// pipeline cannot be started, its queue is full, or there is an execution of the chosen id.
+    ///
+    /// A start is carried through once it has begun, also when whoever asked for it goes away.
     pub async fn submit(&self, request: StartRequest) -> Result<Submitted, EngineError> {
+        self.submit_for(request, |_| Ok(())).await
+    }
+
+    /// Starts an execution on somebody's behalf. `wanted` is asked while no other start has the same correlation id.
+    pub(crate) async fn submit_for(
+        &self,
+        request: StartRequest,
+        wanted: impl FnOnce(&Engine) -> Result<(), EngineError> + Send + 'static,
+    ) -> Result<Submitted, EngineError> {
+        let engine = self.clone();
+        let start = async move { engine.submit_once(request, wanted).await };
+        // A task of its own: a start that is dropped half-way could leave a run that nobody knows, or a slot taken for ever.
+        let start = self.shared.tracker.spawn(start);
+        start.await.unwrap_or_else(|_| Err(EngineError::stopping()))
+    }
+
+    async fn submit_once(
+        &self,
+        request: StartRequest,
+        wanted: impl FnOnce(&Engine) -> Result<(), EngineError>,
+    ) -> Result<Submitted, EngineError> {
         let correlation = request
             .trigger
             .get("correlationId")
@@ -78,9 +101,11 @@ impl Engine {
             .filter(|id| !id.is_empty())
             .map(str::to_owned);
         let Some(correlation) = correlation else {
+            wanted(self)?;
             return self.create(request).await;
         };
         let _one_at_a_time = self.shared.correlation_lock(&correlation).lock().await;
+        wanted(self)?;
         if let Some(id) = self.shared.store.correlated(&correlation)? {
             let execution = Arc::new(self.execution(&id)?);
             return Ok(Submitted {
@@ -136,7 +161,11 @@ impl Engine {
                 return Ok(state);
             }
             let pages = asked.iter().map(|url| self.shared.fetch(url.clone()));
-            let pages = join_all(pages).await;
+            let pages = tokio::select! {
+                biased;
+                pages = join_all(pages) => pages,
+                () = self.shared.stopping.cancelled() => return Err(EngineError::stopping()),
+            };
             answers.extend(asked.into_iter().zip(pages));
         }
     }

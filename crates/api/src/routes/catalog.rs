@@ -2,7 +2,7 @@
 
 use spindrift_engine::PipelineRevision;
 use spindrift_model::{Map, PipelineId, Pointer, Value};
-use spindrift_runtime::{EngineError, SaveRequest};
+use spindrift_runtime::EngineError;
 use spindrift_triggers::mask_secrets;
 
 use crate::body::{JsonBody, text};
@@ -111,8 +111,7 @@ pub(crate) async fn reorder(
             "idsToIndices is an object of pipeline ids and their indices",
         ));
     };
-    // Nothing is saved before everything has been looked at.
-    let mut changed = Vec::new();
+    let mut ids = Vec::new();
     for (id, index) in indices {
         let place = Pointer::root().key("idsToIndices").key(id);
         if !index.is_u64() {
@@ -129,18 +128,19 @@ pub(crate) async fn reorder(
             );
             return Err(wrong_shape(place, message));
         }
-        let mut document = pipeline.document;
-        document.insert("index".to_owned(), index.clone());
-        changed.push(Value::Object(document));
+        ids.push(pipeline.id);
     }
-    for document in changed {
-        let request = SaveRequest {
-            document,
-            by: identity.user().to_owned(),
-            // Somebody may save it meanwhile; theirs must not be lost.
-            stale_check: true,
-        };
-        state.triggers().save_pipeline(request).await?;
+    let reorder = |id: &PipelineId, document: &mut Map| {
+        if let Some(index) = indices.get(id.as_str()) {
+            document.insert("index".to_owned(), index.clone());
+        }
+    };
+    let edited = state
+        .engine()
+        .edit_pipelines(&ids, identity.user(), reorder)
+        .await?;
+    for saved in edited.into_iter().filter(|saved| saved.changed) {
+        state.triggers().pipeline_changed(&saved.revision.id)?;
     }
     Ok(())
 }

@@ -87,9 +87,11 @@ struct FailedStage {
     url: Option<String>,
 }
 
-/// The stages that failed in an execution. In the place of one that ran another pipeline stand those that failed there.
+/// The stages that failed in an execution, at most `limit`.
+///
+/// In the place of one that ran another pipeline stand those that failed there.
 #[utoipa::path(get, path = "/executions/failedStages", tag = "stages",
-    params(("executionId" = String, Query), ("deckOrigin" = Option<String>, Query)),
+    params(("executionId" = String, Query), ("deckOrigin" = Option<String>, Query), ("limit" = Option<usize>, Query)),
     responses((status = 200, body = Vec<FailedStage>)))]
 async fn failed(
     State(state): State<ApiState>,
@@ -100,9 +102,10 @@ async fn failed(
     };
     let id = execution_id(id)?;
     let deck = query.text("deckOrigin").map(str::to_owned);
+    let limit = query.page("limit", usize::MAX)?;
     let question = move |engine: &Engine| {
         let mut found = Vec::new();
-        collect(engine, &id, deck.as_deref(), MAX_DEPTH, &mut found)?;
+        collect(engine, &id, deck.as_deref(), MAX_DEPTH, limit, &mut found)?;
         Ok(found)
     };
     state.read(question).await.map(Json)
@@ -113,16 +116,21 @@ fn collect(
     id: &ExecutionId,
     deck: Option<&str>,
     depth: usize,
+    limit: usize,
     found: &mut Vec<FailedStage>,
 ) -> Result<(), HttpProblem> {
     let execution = engine.execution(id)?;
     for stage in execution.stages.iter().filter(|stage| has_failed(stage)) {
+        if found.len() == limit {
+            break;
+        }
         let child = stage
             .text("executionId")
             .filter(|_| stage.kind == "pipeline" && depth > 0);
         let before = found.len();
         if let Some(child) = child {
-            match collect(engine, &ExecutionId::from(child), deck, depth - 1, found)
+            let id = ExecutionId::from(child);
+            match collect(engine, &id, deck, depth - 1, limit, found)
                 .map_err(|problem| problem.status)
             {
                 // The child may have been forgotten.

@@ -257,7 +257,9 @@ async fn failed_stages_are_found_in_child_pipelines_too() {
     let api = Api::new();
     let child = api.save(pipeline("child", "teleport")).await;
     let parent = json!({"name": "parent", "application": "shop", "stages": [
-        {"refId": "1", "type": "pipeline", "name": "run child", "application": "shop", "pipeline": child, "waitForCompletion": true},
+        {"refId": "1", "type": "pipeline", "name": "run child", "application": "shop", "pipeline": child,
+         "waitForCompletion": true, "failPipeline": false},
+        {"refId": "2", "type": "teleport", "failPipeline": false},
     ]});
     api.save(parent).await;
     let mut news = api.state.engine().watch();
@@ -273,6 +275,13 @@ async fn failed_stages_are_found_in_child_pipelines_too() {
     assert_eq!(answer.status, 200);
     let failed = answer.json();
     assert_eq!(failed.as_array().unwrap().len(), 1, "{failed}");
+    for (limit, count) in [("", 2), ("&limit=2", 2), ("&limit=9", 2)] {
+        let path = format!("/executions/failedStages?executionId={id}{limit}");
+        let found = api.get(&path).await.json();
+        assert_eq!(found.as_array().unwrap().len(), count, "{limit}: {found}");
+    }
+    let path = format!("/executions/failedStages?executionId={id}&limit=0");
+    assert_eq!(api.get(&path).await.status, 400);
     assert_eq!(failed[0]["pipelineName"], "child");
     assert_eq!(failed[0]["type"], "teleport");
     assert_eq!(failed[0]["status"], "TERMINAL");

@@ -44,6 +44,7 @@ impl Step<'_, '_, '_> {
             Deed::Fetch { .. }
             | Deed::CancelTask { .. }
             | Deed::TellParent { .. }
+            | Deed::CancelFormer { .. }
             | Deed::RestartParent { .. } => None,
         })
     }

@@ -107,6 +107,7 @@ impl Step<'_, '_, '_> {
 
     fn reset(&mut self, serial: Serial, by: &str) {
         self.forget_fetches(serial);
+        self.keep_former(serial);
         let Some(stage) = self.stage(serial) else {
             return;
         };

@@ -149,6 +149,7 @@ impl Step<'_, '_, '_> {
             .collect();
         for child in children {
             self.remove_synthetic(child, |_| true);
+            self.keep_former(child);
             self.record(Change::StageRemoved { stage: child });
         }
     }

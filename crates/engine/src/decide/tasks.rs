@@ -7,7 +7,7 @@ use spindrift_model::{Map, Phase, Serial, StageId, Status, Value, Wait};
 
 use super::{Step, Work};
 use crate::change::Change;
-use crate::effect::{Deed, Effect};
+use crate::effect::{Deed, Effect, Promise};
 use crate::evaluation;
 use crate::run::is_under_way;
 use crate::stage_type::StageType;
@@ -278,6 +278,32 @@ impl Step<'_, '_, '_> {
             self.keep_result(*stage, context, outputs, unset, unset_outputs);
         }
         self.record(Change::Kept { number });
+    }
+
+    /// What must still be undone of a stage that is about to be reset or removed is found by the stage as it is now.
+    pub(super) fn keep_former(&mut self, serial: Serial) {
+        let promises = self.run.ledger().promises.iter();
+        let open: Vec<(u32, u16)> = promises
+            .filter_map(|promise| match promise.deed {
+                Deed::CancelTask { stage, task } if stage == serial => Some((promise.number, task)),
+                _ => None,
+            })
+            .collect();
+        let execution_start = self.run.execution().start_time;
+        for (number, task) in open {
+            let Some(former) = self.stage(serial).cloned().map(Box::new) else {
+                return;
+            };
+            let deed = Deed::CancelFormer {
+                former,
+                task,
+                execution_start,
+            };
+            self.record(Change::Kept { number });
+            // Under the same number: whoever is keeping it already goes on.
+            let promise = Promise { number, deed };
+            self.record(Change::Promised { promise });
+        }
     }
 
     /// Asks again for everything that was under way when the process ended.

@@ -124,7 +124,9 @@ impl World {
                     body: page(url),
                 };
             }
-            Deed::TellParent { .. } | Deed::RestartParent { .. } => None,
+            Deed::CancelFormer { .. } | Deed::TellParent { .. } | Deed::RestartParent { .. } => {
+                None
+            }
         };
         Event::Kept {
             number: promise.number,
@@ -303,6 +305,14 @@ impl World {
                 }
             }
         }
+        for change in &decision.changes {
+            if let Change::Promised { promise } = change
+                && let Deed::CancelFormer { .. } = promise.deed
+            {
+                self.promises.retain(|open| open.number != promise.number);
+                self.promises.push(promise.clone());
+            }
+        }
         if let Event::Kept { number, .. } = event {
             self.promises.retain(|promise| promise.number != *number);
         }
@@ -436,7 +446,8 @@ fn now_or_never<T>(mut future: BoxFuture<T>) -> T {
     }
 }
 
-struct NoLauncher;
+/// Starts nothing.
+pub struct NoLauncher;
 
 impl Launcher for NoLauncher {
     fn start(&self, _: ChildRequest) -> BoxFuture<Result<ExecutionId, Failure>> {
@@ -448,6 +459,10 @@ impl Launcher for NoLauncher {
 
     fn state(&self, _: ExecutionId) -> BoxFuture<Result<Option<ChildState>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn withdraw(&self, _: String, _: String, _: String) -> BoxFuture<Result<(), Failure>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn cancel(

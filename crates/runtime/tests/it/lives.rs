@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use spindrift_engine::Store;
 use spindrift_runtime::Engine;
 use spindrift_store::MemoryStore;
 
+use crate::slow::SlowStore;
 use crate::world::{World, engine};
 
 /// A store and a world that outlive the process.
@@ -33,6 +35,25 @@ impl Machine {
     where
         F: Future<Output = R>,
     {
+        self.live_on(Arc::clone, work)
+    }
+
+    /// The same with a disk that takes its time.
+    pub fn live_slowly<F, R>(&mut self, work: impl FnOnce(Engine) -> F) -> R
+    where
+        F: Future<Output = R>,
+    {
+        self.live_on(|disk| Arc::new(SlowStore::to(disk)), work)
+    }
+
+    fn live_on<S: Store, F, R>(
+        &mut self,
+        through: impl FnOnce(&Arc<MemoryStore>) -> Arc<S>,
+        work: impl FnOnce(Engine) -> F,
+    ) -> R
+    where
+        F: Future<Output = R>,
+    {
         self.lives += 1;
         let seed = self.seed.wrapping_mul(31).wrapping_add(self.lives);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -42,7 +63,7 @@ impl Machine {
             .unwrap();
         let result = runtime.block_on(async {
             let begin = tokio::time::Instant::now();
-            let engine = engine(&self.store, &self.world, &self.base, seed);
+            let engine = engine(&through(&self.store), &self.world, &self.base, seed);
             let result = work(engine).await;
             let passed = i64::try_from(begin.elapsed().as_millis()).unwrap();
             (result, passed)

@@ -1,16 +1,16 @@
 //! What surrounds a simulated engine: a virtual clock, seeded chance, tasks that touch a recorded world.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use spindrift_engine::{
-    BoxFuture, EffectTask, Failure, Registry, StageType, StageView, TaskInput, TaskResult,
+    BoxFuture, EffectTask, Failure, Registry, StageType, StageView, Store, TaskInput, TaskResult,
     TaskRunner, TaskSpec,
 };
-use spindrift_model::{Map, Millis, Pipeline};
+use spindrift_model::{Map, Millis, Pipeline, Stage};
 use spindrift_outbound::{Outbound, Policy};
 use spindrift_runtime::{Clock, Engine, EngineOptions, Entropy, Fetcher, StartRequest};
 use spindrift_stages::{Services, registry};
@@ -65,6 +65,7 @@ impl Entropy for Seeded {
 #[derive(Default)]
 pub struct World {
     performed: Mutex<HashMap<String, usize>>,
+    undone: Mutex<BTreeMap<String, usize>>,
 }
 
 impl World {
@@ -72,9 +73,15 @@ impl World {
     pub fn performed(&self) -> HashMap<String, usize> {
         self.performed.lock().unwrap().clone()
     }
+
+    /// How often the undoing of each idempotency key was begun.
+    pub fn undone(&self) -> BTreeMap<String, usize> {
+        self.undone.lock().unwrap().clone()
+    }
 }
 
-/// `simulated`: takes `millis`, then ends as `outcome` says: `succeed`, `fail`, `panic`, or retries twice first.
+/// `simulated`: takes `millis`, then ends as `outcome` says: `succeed`, `fail`, `panic`, or retries twice first. With
+/// `undoMillis` it takes that long to undo.
 struct Simulated {
     world: Arc<World>,
 }
@@ -106,6 +113,20 @@ impl EffectTask for Simulated {
             }
         })
     }
+
+    fn cancel(self: Arc<Self>, input: TaskInput) -> Option<BoxFuture<TaskResult>> {
+        let millis = input.stage.context.get("undoMillis")?.as_u64()?;
+        Some(Box::pin(async move {
+            let key = input.key.to_string();
+            *self.world.undone.lock().unwrap().entry(key).or_default() += 1;
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            TaskResult::succeeded()
+        }))
+    }
+
+    fn has_cancel(&self, stage: &Stage) -> bool {
+        stage.context.contains_key("undoMillis")
+    }
 }
 
 struct SimulatedStage(Arc<Simulated>);
@@ -128,8 +149,10 @@ impl StageType for SimulatedStage {
 
 /// The product's stage types and `simulated`.
 pub fn stages(world: &Arc<World>) -> Registry {
-    let outbound = Outbound::new(Policy::default()).unwrap();
-    let mut stages = registry(Services::new(outbound));
+    // One for all: setting up TLS is most of what a short life costs.
+    static OUTBOUND: OnceLock<Outbound> = OnceLock::new();
+    let outbound = OUTBOUND.get_or_init(|| Outbound::new(Policy::default()).unwrap());
+    let mut stages = registry(Services::new(outbound.clone()));
     let task = Arc::new(Simulated {
         world: Arc::clone(world),
     });
@@ -139,7 +162,7 @@ pub fn stages(world: &Arc<World>) -> Registry {
 
 /// An engine in virtual time.
 pub fn engine(
-    store: &Arc<MemoryStore>,
+    store: &Arc<impl Store>,
     world: &Arc<World>,
     base: &Arc<AtomicI64>,
     seed: u64,

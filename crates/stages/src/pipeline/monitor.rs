@@ -17,7 +17,7 @@ pub(super) const TWELVE_HOURS: Millis = 12 * 60 * 60 * 1_000;
 pub(super) const BACKOFF: Millis = 15_000;
 
 /// As whom children are canceled.
-const PARENT: &str = "parent pipeline";
+pub(super) const PARENT: &str = "parent pipeline";
 
 /// Sleeps until the child ends, whose end signals the stage, and takes over how it ended.
 pub(super) struct MonitorChild {
@@ -33,11 +33,7 @@ impl EffectTask for MonitorChild {
     fn cancel(self: Arc<Self>, input: TaskInput) -> Option<BoxFuture<TaskResult>> {
         let child = child(&input.stage).ok()?;
         Some(Box::pin(async move {
-            let reason = format!(
-                "the stage {:?} of execution {} no longer waits for it",
-                input.stage.display_name(),
-                input.execution
-            );
+            let reason = no_longer_waits(&input);
             let canceled = input
                 .launcher
                 .cancel(child, PARENT.to_owned(), Some(reason))
@@ -87,6 +83,15 @@ impl MonitorChild {
             value => fields::flag(value),
         }
     }
+}
+
+/// Why the child of a stage is canceled.
+pub(super) fn no_longer_waits(input: &TaskInput) -> String {
+    format!(
+        "the stage {:?} of execution {} no longer waits for it",
+        input.stage.display_name(),
+        input.execution
+    )
 }
 
 fn child(stage: &Stage) -> Result<ExecutionId, Failure> {

@@ -90,7 +90,7 @@ impl StageType for Pipeline {
 }
 
 /// Whether the stage lasts as long as its child; only a plain "false" says that it does not.
-fn waits(context: &Map) -> bool {
+pub(super) fn waits(context: &Map) -> bool {
     let value = context.get("waitForCompletion").and_then(fields::scalar);
     !value.is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
 }

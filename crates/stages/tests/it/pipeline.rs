@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use spindrift_engine::{ChildFailure, ChildRequest, ChildState, Failure, TaskInput, TaskResult};
+use spindrift_engine::{
+    ChildFailure, ChildRequest, ChildState, Failure, IdempotencyKey, TaskInput, TaskResult,
+};
 use spindrift_model::{PipelineId, Status, Trigger};
 use spindrift_stages::{Services, registry};
 
@@ -49,6 +51,7 @@ async fn a_child_is_asked_for_with_everything_it_needs() {
         ],
         parent: "run".into(),
         parent_stage: "stage".into(),
+        key: IdempotencyKey::new(&"run".into(), &"stage".into(), 0, "task", 1),
         user: Some("ann".to_owned()),
         correlation_id: "run_stage_p-1_77".to_owned(),
         dry_run: true,
@@ -232,6 +235,35 @@ async fn a_child_is_canceled_with_its_stage() {
             Some("the stage \"pipeline\" of execution run no longer waits for it".to_owned()),
         )]
     );
+}
+
+#[tokio::test]
+async fn a_child_that_is_only_just_being_started_is_withdrawn_with_its_stage() {
+    let executions = Arc::new(Executions::default());
+    let pipeline = stage_type(&registry(services()), "pipeline");
+    let table = [
+        (json!({"pipeline": "p-1"}), 0, Some("run_stage_p-1_77")),
+        (json!({"pipeline": "p-1"}), 2, Some("run_stage_p-1_77_2")),
+        (
+            json!({"pipeline": "p-1", "waitForCompletion": false}),
+            0,
+            None,
+        ),
+        (json!({}), 0, None),
+    ];
+    for (context, restarts, expected) in table {
+        let mut input = with(&executions, "pipeline", context.clone());
+        input.stage.restarts = restarts;
+        let result = cancel(&*pipeline, "startPipeline", input.clone()).await;
+        assert_eq!(result.is_some(), expected.is_some(), "{context}");
+        let Some(expected) = expected else { continue };
+        run("pipeline", "startPipeline", input).await;
+        let started = executions.started.lock().unwrap().pop().unwrap();
+        let withdrawn = executions.withdrawn.lock().unwrap().pop().unwrap();
+        assert_eq!(started.correlation_id, expected);
+        assert_eq!(withdrawn.0, expected);
+        assert_eq!(withdrawn.1, "parent pipeline");
+    }
 }
 
 #[tokio::test]

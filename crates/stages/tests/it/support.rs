@@ -247,6 +247,7 @@ pub struct Executions {
     pub states: BTreeMap<String, ChildState>,
     pub started: Mutex<Vec<ChildRequest>>,
     pub canceled: Mutex<Vec<(String, String, Option<String>)>>,
+    pub withdrawn: Mutex<Vec<(String, String, String)>>,
     /// What every call answers instead.
     pub failure: Option<Failure>,
 }
@@ -286,6 +287,17 @@ impl Launcher for Executions {
 
     fn state(&self, execution: ExecutionId) -> BoxFuture<Result<Option<ChildState>, Failure>> {
         self.answer(self.states.get(execution.as_str()).cloned())
+    }
+
+    fn withdraw(
+        &self,
+        correlation: String,
+        by: String,
+        reason: String,
+    ) -> BoxFuture<Result<(), Failure>> {
+        let withdrawn = (correlation, by, reason);
+        self.withdrawn.lock().unwrap().push(withdrawn);
+        self.answer(())
     }
 
     fn cancel(

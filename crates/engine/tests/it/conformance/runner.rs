@@ -352,6 +352,7 @@ impl Player {
                 let stage = self.world.run.stage(*stage).unwrap();
                 json!({"undo": stage.ref_id})
             }
+            Deed::CancelFormer { former, .. } => json!({"undoFormer": former.ref_id}),
             Deed::TellParent { execution, stage } => {
                 json!({"tellParent": {"execution": execution, "stage": stage}})
             }
