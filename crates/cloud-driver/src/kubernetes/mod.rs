@@ -4,25 +4,45 @@
 //! method to it. Objects are JSON values: what users wrote reaches the API server as they wrote it, kinds this program has never heard of too.
 
 mod account;
+mod annotations;
+mod apply;
+mod attach;
+mod binding;
 mod causes;
+mod deploy;
 mod events;
 mod failure;
 mod kind;
+mod manifest;
 mod object;
+mod order;
 mod provider;
+mod redact;
+mod request;
 mod resources;
 mod retry;
 mod selector;
+mod selectors;
 mod stability;
+mod strategy;
+mod version;
 mod watch;
 
 pub use account::{Kubernetes, KubernetesOptions};
+pub use binding::ImageMatch;
 pub use causes::{Trouble, TroubleKind};
+pub use deploy::{
+    DeployRequest, DeploySettings, Deployed, DeployedObject, Effect, Retained, Sibling,
+    TrafficStrategy,
+};
 pub use failure::{from_kube, from_status};
 pub use kind::{Kind, KindError};
+pub use manifest::read_yaml;
 pub use object::ObjectId;
 pub use provider::KubernetesProvider;
+pub use redact::redacted;
 pub use resources::Resource;
+pub use selectors::{LabelSelector, SelectorKind};
 pub use stability::{
     Condition, EarlyFailure, StabilityOptions, Status, is_always_stable, status, strict_status,
 };

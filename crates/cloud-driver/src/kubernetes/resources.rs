@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use kube::core::discovery::{ApiCapabilities, ApiResource, Scope};
 use kube::discovery::Discovery;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::failure::from_kube;
@@ -24,6 +25,48 @@ pub struct Resource {
     pub subresources: Vec<String>,
     /// Whether its version is the preferred one of its group.
     preferred: bool,
+}
+
+impl Resource {
+    /// The resources that a CustomResourceDefinition makes, one for each version it serves; none of any other object.
+    pub(super) fn defined_by(definition: &Value) -> Vec<Self> {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let is_definition =
+            definition.get("kind").and_then(Value::as_str) == Some("CustomResourceDefinition");
+        let Some(spec) = definition.get("spec").filter(|_| is_definition) else {
+            return Vec::new();
+        };
+        let names = spec.get("names");
+        let of_names = |key: &str| text(names.and_then(|names| names.get(key)));
+        let (Some(group), Some(kind), Some(plural)) = (
+            text(spec.get("group")),
+            of_names("kind"),
+            of_names("plural"),
+        ) else {
+            return Vec::new();
+        };
+        let versions = spec.get("versions").and_then(Value::as_array);
+        let served = versions
+            .into_iter()
+            .flatten()
+            .filter(|version| version.get("served") != Some(&Value::Bool(false)))
+            .filter_map(|version| text(version.get("name")));
+        served
+            .map(|version| Self {
+                api: ApiResource {
+                    api_version: format!("{group}/{version}"),
+                    group: group.clone(),
+                    version,
+                    kind: kind.clone(),
+                    plural: plural.clone(),
+                },
+                namespaced: text(spec.get("scope")).as_deref() != Some("Cluster"),
+                verbs: Vec::new(),
+                subresources: Vec::new(),
+                preferred: false,
+            })
+            .collect()
+    }
 }
 
 /// The kinds of one API server.
