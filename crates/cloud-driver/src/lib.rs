@@ -6,7 +6,7 @@
 //!   cluster.
 //! - [`kubernetes`] is the provider on the `kube` crate. Manifest stages, which exist for Kubernetes only, use it by [`Provider::kubernetes`].
 
-mod accounts;
+pub mod accounts;
 pub mod capacity;
 mod error;
 pub mod guard;
@@ -23,4 +23,4 @@ mod testing;
 
 pub use accounts::{Accounts, NoAccounts};
 pub use error::{CloudError, ErrorKind};
-pub use provider::{BoxFuture, Goal, Inventory, Provider, Query, Verification};
+pub use provider::{BoxFuture, Goal, Inventory, ObjectSummary, Provider, Query, Verification};

@@ -1,5 +1,6 @@
 //! One bound account of one cloud, as everything outside this crate sees it.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use serde::Serialize;
@@ -9,7 +10,8 @@ use tokio::sync::watch;
 use crate::error::CloudError;
 use crate::kubernetes::Kubernetes;
 use crate::model::{
-    Capacity, Instance, LoadBalancer, SecurityGroup, ServerGroup, ServerGroupId, ServerGroupManager,
+    Capacity, Instance, LoadBalancer, Moniker, SecurityGroup, ServerGroup, ServerGroupId,
+    ServerGroupManager,
 };
 
 /// A future that borrows its provider.
@@ -136,4 +138,39 @@ pub trait Inventory: Send + Sync {
 
     /// The security groups.
     fn security_groups(&self, query: &Query) -> Vec<SecurityGroup>;
+
+    /// Everything that is in memory, of whatever kind.
+    fn objects(&self, query: &Query) -> Vec<ObjectSummary> {
+        let _ = query;
+        Vec::new()
+    }
+
+    /// What is missing, and why: what the account may not list.
+    fn problems(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// An object of any kind, in few words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectSummary {
+    /// Its account.
+    pub account: String,
+    /// Its full name, such as `service web`.
+    pub name: String,
+    /// Its name.
+    pub display_name: String,
+    /// Its kind.
+    pub kind: String,
+    /// The version of its API.
+    pub api_version: String,
+    /// Its region, or namespace.
+    pub location: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its moniker.
+    pub moniker: Moniker,
+    /// When it was made, milliseconds since 1970.
+    pub created_time: Millis,
 }

@@ -44,7 +44,7 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    async fn lookup(
+    pub(crate) async fn lookup(
         host: String,
         found: Resolving,
         guard: Arc<Guard>,

@@ -28,6 +28,36 @@ pub struct KubernetesOptions {
     pub omit_kinds: Vec<String>,
     /// Whether only objects deployed by Spinnaker or this program are shown.
     pub only_spinnaker_managed: bool,
+    /// Kinds that this program does not know by itself.
+    pub custom_resources: Vec<CustomResource>,
+}
+
+/// A kind that this program does not know by itself, and how it is treated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CustomResource {
+    /// The kind, such as `Rollout.argoproj.io`.
+    pub kubernetes_kind: String,
+    /// What it counts as: `serverGroups`, `serverGroupManagers`, `loadBalancers`, `securityGroups`, `instances`, `configs` or `unclassified`.
+    #[serde(default = "unclassified")]
+    pub spinnaker_kind: String,
+    /// Its place in the order of a deploy: a number, or the name of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploy_priority: Option<Value>,
+    /// Whether each deploy makes a new version of it.
+    #[serde(default)]
+    pub versioned: bool,
+    /// Whether its objects live in namespaces.
+    #[serde(default = "yes")]
+    pub namespaced: bool,
+}
+
+fn unclassified() -> String {
+    "unclassified".to_owned()
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One Kubernetes account. Cloning is cheap.

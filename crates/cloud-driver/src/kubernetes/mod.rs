@@ -9,10 +9,13 @@ mod apply;
 mod attach;
 mod binding;
 mod causes;
+mod connect;
 mod deploy;
 mod events;
 mod failure;
+mod inventory;
 mod kind;
+mod kubeconfig;
 mod manifest;
 mod object;
 mod order;
@@ -25,21 +28,24 @@ mod selector;
 mod selectors;
 mod stability;
 mod strategy;
+mod verify;
 mod version;
 mod watch;
 
-pub use account::{Kubernetes, KubernetesOptions};
+pub use account::{CustomResource, Kubernetes, KubernetesOptions};
 pub use binding::ImageMatch;
 pub use causes::{Trouble, TroubleKind};
+pub use connect::{Connection, connect};
 pub use deploy::{
     DeployRequest, DeploySettings, Deployed, DeployedObject, Effect, Retained, Sibling,
     TrafficStrategy,
 };
 pub use failure::{from_kube, from_status};
+pub use inventory::KubernetesInventory;
 pub use kind::{Kind, KindError};
 pub use manifest::read_yaml;
 pub use object::ObjectId;
-pub use provider::KubernetesProvider;
+pub use provider::{Clock, KubernetesProvider};
 pub use redact::redacted;
 pub use resources::Resource;
 pub use selectors::{LabelSelector, SelectorKind};

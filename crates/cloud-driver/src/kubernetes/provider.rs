@@ -3,24 +3,30 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use spindrift_model::Millis;
 
 use super::account::Kubernetes;
 use crate::error::{CloudError, ErrorKind};
 use crate::model::{Capacity, ServerGroupId};
 use crate::provider::{BoxFuture, Goal, Inventory, Provider, Verification};
 
+/// Tells the time, in milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
+
 /// A Kubernetes account with its live model.
 pub struct KubernetesProvider {
     kubernetes: Kubernetes,
     inventory: Arc<dyn Inventory>,
+    clock: Clock,
 }
 
 impl KubernetesProvider {
     /// An account with its live model.
-    pub fn new(kubernetes: Kubernetes, inventory: Arc<dyn Inventory>) -> Self {
+    pub fn new(kubernetes: Kubernetes, inventory: Arc<dyn Inventory>, clock: Clock) -> Self {
         Self {
             kubernetes,
             inventory,
+            clock,
         }
     }
 
@@ -45,19 +51,7 @@ impl Provider for KubernetesProvider {
     }
 
     fn verify(&self) -> BoxFuture<'_, Verification> {
-        Box::pin(async move {
-            let version = self.kubernetes.client().apiserver_version().await;
-            Verification {
-                reachable: version.is_ok(),
-                version: version.as_ref().ok().map(|info| info.git_version.clone()),
-                problems: version
-                    .err()
-                    .map(|error| super::from_kube(error).message)
-                    .into_iter()
-                    .collect(),
-                at: 0,
-            }
-        })
+        Box::pin(async move { self.kubernetes.verify((self.clock)()).await })
     }
 
     fn inventory(&self) -> &dyn Inventory {

@@ -67,6 +67,11 @@ impl Resource {
             })
             .collect()
     }
+
+    /// Whether its version is the preferred one of its group.
+    pub(super) fn is_preferred(&self) -> bool {
+        self.preferred
+    }
 }
 
 /// The kinds of one API server.

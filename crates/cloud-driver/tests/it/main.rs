@@ -4,5 +4,7 @@
 
 mod support;
 
+mod accounts;
 mod conformance;
+mod inventory;
 mod stability;

@@ -106,7 +106,12 @@ fn rules(call: &Call<'_>, namespace: &str) -> Value {
                 || json!({"verbs": allowed, "apiGroups": [kind.group], "resources": [kind.plural]}),
             )
         };
-        kinds.iter().filter_map(rule).collect()
+        let subresources = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*/log", "*/scale", "*/status"]});
+        kinds
+            .iter()
+            .filter_map(rule)
+            .chain([subresources])
+            .collect()
     };
     json!({"resourceRules": resources, "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}], "incomplete": false})
 }
