@@ -14,6 +14,8 @@ use spindrift_outbound::Policy;
 use spindrift_runtime::Retention;
 use spindrift_stages::PreconfiguredWebhook;
 
+use crate::registries::RegistryConfig;
+
 /// Everything that can be configured. A key that is not listed here is an error.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub outbound: Policy,
     /// What starts runs by itself.
     pub triggers: TriggerConfig,
+    /// Registries that are asked for new images.
+    pub registries: Vec<RegistryConfig>,
     /// Who may call. Without any the server believes the caller's `X-SPINNAKER-USER`.
     pub tokens: Vec<TokenConfig>,
     /// Webhook stages that the operator offers.
@@ -54,6 +58,7 @@ impl Default for Config {
             retention: RetentionConfig::default(),
             outbound: Policy::default(),
             triggers: TriggerConfig::default(),
+            registries: Vec::new(),
             tokens: Vec::new(),
             webhooks: Vec::new(),
         }

@@ -11,6 +11,7 @@ mod eval;
 mod exit;
 mod local;
 mod progress;
+mod registries;
 mod serve;
 mod signals;
 mod store;

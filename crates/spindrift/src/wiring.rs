@@ -14,6 +14,7 @@ use spindrift_triggers::{Secret, Secrets, SignaturePolicy, TriggerOptions, Trigg
 use spindrift_vault::Vault;
 
 use crate::config::Config;
+use crate::registries;
 
 /// The largest body that an expression may fetch: the largest value it may have.
 const LARGEST_PAGE: u64 = 1024 * 1024;
@@ -79,6 +80,7 @@ pub fn vault(directory: &Path) -> anyhow::Result<Arc<Vault>> {
 
 /// The triggers of an engine's pipelines, at work.
 pub fn triggers(engine: &Engine, vault: &Arc<Vault>, config: &Config) -> anyhow::Result<Triggers> {
+    let (registries, outbound) = registries::accounts(&config.registries, &config.outbound)?;
     let triggers = &config.triggers;
     let secret = |text: &Option<String>| text.as_deref().and_then(Secret::new);
     let options = TriggerOptions {
@@ -90,6 +92,8 @@ pub fn triggers(engine: &Engine, vault: &Arc<Vault>, config: &Config) -> anyhow:
             secret(&triggers.git_previous_secret),
         ),
         sealer: Some(Arc::clone(vault) as _),
+        registries,
+        outbound,
         time_zone: config.time_zone.clone(),
         schedules: triggers.schedules,
         keep_events: Config::days(triggers.keep_events_days),

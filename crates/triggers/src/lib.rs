@@ -7,6 +7,7 @@ mod artifacts;
 mod cron;
 mod events;
 mod matching;
+mod polling;
 mod service;
 mod signature;
 
@@ -31,6 +32,7 @@ pub use matching::{
     PatternError, Rejection, RunResult, RunTrigger, TagRule, Trigger, TriggerId, TriggerIndex,
     TriggerKind, Verdict, VersionRange, parse_triggers, parse_triggers_in,
 };
+pub use polling::RegistryAccount;
 pub use service::{
     AcceptError, Cause, EventRecord, EventState, MASK, Preview, Receipt, SecretSealer,
     TriggerOptions, Triggers, VerdictOutcome, VerdictRecord, check_triggers, mask_secrets,

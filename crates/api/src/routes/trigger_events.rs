@@ -135,7 +135,7 @@ struct EventView {
     /// The type of a hook (`git`, `docker`, `webhook`, …), `cron` for a schedule, `pipeline` for the end of an execution.
     #[serde(rename = "type")]
     kind: String,
-    /// The source of a hook, else the id of the pipeline.
+    /// The source of a hook, the account of a registry that was asked, else the id of the pipeline.
     source: String,
     /// The execution whose end it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +170,10 @@ impl EventView {
     fn of(record: &EventRecord) -> Self {
         let (kind, source, execution) = match &record.cause {
             Cause::Delivery(delivery) => (delivery.kind.clone(), delivery.source.clone(), None),
+            Cause::Image(image) => {
+                let account = image.account.clone().unwrap_or_default();
+                ("docker".to_owned(), account, None)
+            }
             Cause::Tick { pipeline, .. } => ("cron".to_owned(), pipeline.to_string(), None),
             Cause::RunEnded {
                 pipeline,

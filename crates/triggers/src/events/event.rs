@@ -69,6 +69,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// A new image that the program found itself.
+    pub(crate) fn found(image: ImageEvent) -> Self {
+        Self {
+            source: image.account.clone().unwrap_or_default(),
+            artifacts: vec![image.artifact()],
+            payload: Arc::new(serde_json::to_value(&image).unwrap_or_default()),
+            detail: Detail::Image(image),
+        }
+    }
+
     /// The parameters that the payload gives the run, when it gives any.
     pub fn parameters(&self) -> Option<&Map> {
         let place = match &self.detail {

@@ -13,6 +13,7 @@
 mod accept;
 mod error;
 mod hooks;
+mod polling;
 mod process;
 mod record;
 mod run_ends;

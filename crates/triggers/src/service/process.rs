@@ -8,8 +8,9 @@ use super::record::{Cause, EventRecord, EventState, VerdictOutcome, VerdictRecor
 use super::shared::Shared;
 use super::starting::Parent;
 use super::storage;
-use crate::events::{Delivery, interpret};
-use crate::matching::{RunTrigger, Verdict};
+use crate::events::registry::ImageEvent;
+use crate::events::{Delivery, Event, interpret};
+use crate::matching::{Occasion, RunTrigger, Verdict};
 
 /// Rejections that are kept of one event; more are counted.
 const MAX_REJECTIONS: usize = 500;
@@ -48,6 +49,7 @@ impl Shared {
                 parent = found;
                 judged
             }
+            Cause::Image(image) => self.judge_image(image, &record.id, &mut record.summaries),
             // A tick is done as soon as it is stored.
             Cause::Tick { .. } => Vec::new(),
         };
@@ -96,25 +98,43 @@ impl Shared {
             .map(crate::events::Event::summary)
             .collect();
         let occasion = self.occasion(delivery);
-        let index = self.index();
-        let mut judged = Vec::new();
-        for (number, event) in interpreted.events.iter().enumerate() {
-            let event_id = match number {
-                0 => id.to_owned(),
-                _ => format!("{id}.{number}"),
-            };
-            for verdict in index.verdicts(event, &occasion) {
-                let run = verdict
-                    .is_match()
-                    .then(|| verdict.trigger.filled(event, &event_id));
-                judged.push(Judged {
-                    event: number,
-                    verdict,
-                    run,
-                });
-            }
-        }
-        judged
+        let events = interpreted.events.iter().enumerate();
+        events
+            .flat_map(|(number, event)| self.judge(number, event, id, &occasion))
+            .collect()
+    }
+
+    fn judge_image(
+        &self,
+        image: &ImageEvent,
+        id: &str,
+        summaries: &mut Vec<String>,
+    ) -> Vec<Judged> {
+        let event = Event::found(image.clone());
+        *summaries = vec![event.summary()];
+        self.judge(0, &event, id, &Occasion::internal())
+    }
+
+    fn judge(
+        &self,
+        number: usize,
+        event: &Event,
+        id: &str,
+        occasion: &Occasion<'_>,
+    ) -> Vec<Judged> {
+        let event_id = match number {
+            0 => id.to_owned(),
+            _ => format!("{id}.{number}"),
+        };
+        let judged = |verdict: Verdict| Judged {
+            event: number,
+            run: verdict
+                .is_match()
+                .then(|| verdict.trigger.filled(event, &event_id)),
+            verdict,
+        };
+        let verdicts = self.index().verdicts(event, occasion);
+        verdicts.into_iter().map(judged).collect()
     }
 
     fn judge_run_end(

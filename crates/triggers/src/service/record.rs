@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use spindrift_model::{ExecutionId, Millis, PipelineId, Status};
 
 use crate::events::Delivery;
+use crate::events::registry::ImageEvent;
 use crate::matching::{TriggerId, Verdict};
 
 /// Where an event came from.
@@ -12,6 +13,8 @@ use crate::matching::{TriggerId, Verdict};
 pub enum Cause {
     /// A request from outside.
     Delivery(Delivery),
+    /// A new image, found in a registry.
+    Image(Box<ImageEvent>),
     /// The time of a schedule.
     #[serde(rename_all = "camelCase")]
     Tick {

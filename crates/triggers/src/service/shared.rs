@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use spindrift_engine::{PipelineRevision, StoreError};
 use spindrift_model::{Millis, PipelineId};
+use spindrift_outbound::Outbound;
 use spindrift_runtime::{Engine, EngineError, Entropy};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::record::EventRecord;
 use super::sealing::{SecretSealer, unsealed};
-use super::{run_ends, scheduler, storage};
+use super::{polling, run_ends, scheduler, storage};
 use crate::artifacts::Templates;
 use crate::cron::DEFAULT_ZONE;
 use crate::matching::{TriggerId, TriggerIndex, TriggerKind, parse_triggers_in};
+use crate::polling::{Registry, RegistryAccount};
 use crate::signature::{Secrets, SignaturePolicy};
 
 /// How triggers are set up.
@@ -31,6 +33,10 @@ pub struct TriggerOptions {
     pub sealer: Option<Arc<dyn SecretSealer>>,
     /// The IANA zone of schedules that name none.
     pub time_zone: String,
+    /// The registries that are asked for new images.
+    pub registries: Vec<RegistryAccount>,
+    /// The client that asks them; without it none is asked.
+    pub outbound: Option<Outbound>,
     /// Whether schedules run.
     pub schedules: bool,
     /// How long events are kept, in milliseconds.
@@ -44,6 +50,8 @@ impl Default for TriggerOptions {
             shared_secrets: Secrets::default(),
             templates: Templates::default(),
             sealer: None,
+            registries: Vec::new(),
+            outbound: None,
             time_zone: DEFAULT_ZONE.to_owned(),
             schedules: true,
             keep_events: 14 * 24 * 3_600_000,
@@ -68,6 +76,8 @@ pub(super) struct Shared {
     /// The pipelines that the keeper of the schedules has to look at again.
     changed: Mutex<HashSet<PipelineId>>,
     pub(super) schedules_changed: Notify,
+    /// Tells those that ask registries that other repositories may be of interest.
+    pub(super) saves: watch::Sender<()>,
     pub(super) starts: Semaphore,
     pub(super) stopping: CancellationToken,
     pub(super) tracker: TaskTracker,
@@ -119,6 +129,7 @@ impl Shared {
         self.note_schedules(&revision.id, scheduled.then_some(revision.saved_at));
         self.index_mut().replace(&revision.id, triggers);
         self.tell_keeper(&revision.id);
+        self.saves.send_replace(());
     }
 
     fn drop_pipeline(&self, pipeline: &PipelineId) {
@@ -172,6 +183,7 @@ impl Triggers {
             saved_at: RwLock::default(),
             changed: Mutex::default(),
             schedules_changed: Notify::new(),
+            saves: watch::Sender::new(()),
             starts: Semaphore::new(STARTS),
             stopping: CancellationToken::new(),
             tracker: TaskTracker::new(),
@@ -191,6 +203,13 @@ impl Triggers {
         tracker.spawn(prune(Arc::clone(&triggers.shared)));
         if triggers.shared.options.schedules {
             tracker.spawn(scheduler::keep(Arc::clone(&triggers.shared)));
+        }
+        let options = &triggers.shared.options;
+        for account in options.registries.iter().cloned() {
+            if let Some(outbound) = options.outbound.clone() {
+                let registry = Registry::new(account, outbound);
+                tracker.spawn(polling::poll(Arc::clone(&triggers.shared), registry));
+            }
         }
         Ok(triggers)
     }

@@ -6,6 +6,7 @@
 //! | `event-pending` | the same key | nothing: it is not done |
 //! | `event-seen` | the delivery's fingerprint | the key of its event |
 //! | `tick` | pipeline, trigger | the last time of a schedule that was dealt with |
+//! | `images` | account, repository | the tags of a registry at the last look, with their digests |
 //! | `trigger-cursor` | `run-ended` | up to when the ends of runs were dealt with |
 
 use sha2::{Digest, Sha256};
@@ -14,12 +15,14 @@ use spindrift_model::{Millis, PipelineId};
 use ulid::Ulid;
 
 use super::record::EventRecord;
+use crate::events::registry::Seen;
 use crate::matching::TriggerId;
 
 const EVENT: &str = "event";
 const PENDING: &str = "event-pending";
 const SEEN: &str = "event-seen";
 const TICK: &str = "tick";
+const IMAGES: &str = "images";
 const CURSOR: &str = "trigger-cursor";
 const RUN_ENDED: &str = "run-ended";
 
@@ -188,4 +191,55 @@ pub(super) fn cursor(store: &dyn Store) -> Result<Option<Millis>, StoreError> {
 
 pub(super) fn move_cursor(time: Millis) -> Write {
     put(CURSOR, RUN_ENDED.to_owned(), time.to_string().into_bytes())
+}
+
+pub(super) fn images_key(account: &str, repository: &str) -> String {
+    format!("{account}/{repository}")
+}
+
+/// What the last look at a repository found, and the bytes in which it is stored.
+pub(super) fn images(
+    store: &dyn Store,
+    key: &str,
+) -> Result<(Option<Vec<u8>>, Option<Seen>), StoreError> {
+    let Some(value) = store.record(IMAGES, key)? else {
+        return Ok((None, None));
+    };
+    let seen = serde_json::from_slice(&value)
+        .map_err(|error| StoreError::Corrupt(format!("images {key}: {error}")))?;
+    Ok((Some(value), Some(seen)))
+}
+
+/// Remembers what a look at a repository found. Conflict: another look came in between.
+pub(super) fn remember_images(
+    key: &str,
+    seen: &Seen,
+    replaces: Option<Vec<u8>>,
+) -> Result<Write, StoreError> {
+    let value = serde_json::to_vec(seen)
+        .map_err(|error| StoreError::Corrupt(format!("images {key}: {error}")))?;
+    Ok(Write::PutRecord {
+        space: IMAGES,
+        key: key.to_owned(),
+        value,
+        expected: Some(replaces),
+    })
+}
+
+/// The repositories of an account that have been looked at.
+pub(super) fn known_repositories(
+    store: &dyn Store,
+    account: &str,
+) -> Result<Vec<String>, StoreError> {
+    let prefix = images_key(account, "");
+    let rows = store.records(IMAGES, &prefix, None, usize::MAX)?;
+    let name = |(key, _): (String, Vec<u8>)| key.strip_prefix(&prefix).map(str::to_owned);
+    Ok(rows.into_iter().filter_map(name).collect())
+}
+
+pub(super) fn forget_images(key: &str) -> Write {
+    Write::DeleteRecord {
+        space: IMAGES,
+        key: key.to_owned(),
+    }
 }

@@ -1,9 +1,11 @@
 //! The one form of an image event.
 
+use serde::{Deserialize, Serialize};
 use spindrift_model::{Artifact, Map, Value};
 
 /// An image (or a chart in an OCI registry) was pushed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ImageEvent {
     /// The registry account, when the sender names it.
     pub account: Option<String>,

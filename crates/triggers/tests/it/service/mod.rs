@@ -2,6 +2,8 @@
 
 mod crashes;
 mod deliveries;
+mod registries;
 mod run_ends;
 mod schedules;
+mod scripted;
 mod world;
