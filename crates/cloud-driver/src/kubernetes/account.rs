@@ -235,6 +235,21 @@ impl Kubernetes {
         self.list_by(&resource, namespace, &parameters).await
     }
 
+    /// The same by a label selector; an empty one picks all.
+    pub(crate) async fn list_labels(
+        &self,
+        kind: &Kind,
+        namespace: &str,
+        labels: &str,
+    ) -> Result<Vec<Value>, CloudError> {
+        let resource = self.resource(kind, None).await?;
+        let parameters = match labels {
+            "" => ListParams::default(),
+            labels => ListParams::default().labels(labels),
+        };
+        self.list_by(&resource, namespace, &parameters).await
+    }
+
     async fn list_by(
         &self,
         resource: &Resource,

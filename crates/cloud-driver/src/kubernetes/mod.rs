@@ -10,45 +10,60 @@ mod attach;
 mod binding;
 mod causes;
 mod connect;
+mod criteria;
+mod delete;
 mod deploy;
 mod events;
 mod failure;
 mod inventory;
+mod job;
 mod kind;
 mod kubeconfig;
+mod logs;
 mod manifest;
 mod object;
 mod order;
+mod patch;
 mod provider;
 mod redact;
 mod request;
 mod resources;
 mod retry;
+mod rollout;
+mod scale;
 mod selector;
 mod selectors;
 mod stability;
 mod strategy;
+mod switch;
 mod verify;
 mod version;
 mod watch;
 
 pub use account::{CustomResource, Kubernetes, KubernetesOptions};
-pub use binding::ImageMatch;
+pub use binding::{ImageMatch, find_artifacts};
 pub use causes::{Trouble, TroubleKind};
 pub use connect::{Connection, connect};
+pub use criteria::{Criteria, ManifestCluster};
+pub use delete::{Cascade, DeleteOptions};
 pub use deploy::{
     DeployRequest, DeploySettings, Deployed, DeployedObject, Effect, Retained, Sibling,
     TrafficStrategy,
 };
 pub use failure::{from_kube, from_status};
 pub use inventory::KubernetesInventory;
+pub use job::{JobEnd, PropertyError, read_properties};
 pub use kind::{Kind, KindError};
+pub use logs::LogOptions;
 pub use manifest::read_yaml;
 pub use object::ObjectId;
+pub use patch::MergeStrategy;
 pub use provider::{Clock, KubernetesProvider};
 pub use redact::redacted;
 pub use resources::Resource;
+pub use rollout::{Revision, Undo};
 pub use selectors::{LabelSelector, SelectorKind};
 pub use stability::{
     Condition, EarlyFailure, StabilityOptions, Status, is_always_stable, status, strict_status,
 };
+pub use switch::Traffic;

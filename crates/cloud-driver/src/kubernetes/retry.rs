@@ -41,9 +41,9 @@ impl Backoff {
 }
 
 /// How often something is tried.
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 9;
 
-/// Carries out a step that may be repeated, up to six times. A conflict is an answer here, not a reason to try again.
+/// Carries out a step that may be repeated, for about a minute. A conflict is an answer here, not a reason to try again.
 pub(crate) async fn retry<T, F>(attempt: impl FnMut() -> F) -> Result<T, CloudError>
 where
     F: Future<Output = Result<T, CloudError>>,
@@ -89,11 +89,11 @@ mod tests {
         use ErrorKind::*;
         // The failure, whether conflicts count, how often it is tried, the seconds that pass.
         let table = [
-            (failure(Unavailable, 0), false, 6, 6),
-            (failure(Unavailable, 3), false, 6, 15),
-            (failure(Unavailable, 600), false, 6, 150),
+            (failure(Unavailable, 0), false, 9, 51),
+            (failure(Unavailable, 3), false, 9, 60),
+            (failure(Unavailable, 600), false, 9, 240),
             (failure(Conflict, 0), false, 1, 0),
-            (failure(Conflict, 0), true, 6, 6),
+            (failure(Conflict, 0), true, 9, 51),
             (failure(Refused, 0), true, 1, 0),
             (failure(NotFound, 0), true, 1, 0),
         ];

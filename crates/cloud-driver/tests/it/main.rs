@@ -7,4 +7,5 @@ mod support;
 mod accounts;
 mod conformance;
 mod inventory;
+mod operations;
 mod stability;

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use spindrift_model::Artifact;
 
+use crate::error::CloudError;
+
 /// The artifacts that manifests of one deploy may be bound to.
 ///
 /// The nearest comes first: what this deploy has made, then what it requires, then what is in sight. Of several with the same type, name and location only the
@@ -61,8 +63,33 @@ impl Bound {
     }
 
     /// Whether an artifact was bound.
-    pub(crate) fn has(&self, artifact: &Artifact) -> bool {
+    fn has(&self, artifact: &Artifact) -> bool {
         self.0.iter().any(|known| same_artifact(known, artifact))
+    }
+
+    /// Everything that is required must have been bound.
+    pub(crate) fn require(&self, required: &[Artifact]) -> Result<(), CloudError> {
+        let missing: Vec<String> = required
+            .iter()
+            .filter(|artifact| !self.has(artifact))
+            .map(|artifact| {
+                let part = |text: &Option<String>| text.clone().unwrap_or_default();
+                format!(
+                    "{}:{} ({})",
+                    part(&artifact.kind),
+                    part(&artifact.name),
+                    part(&artifact.reference)
+                )
+            })
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(CloudError::invalid(format!(
+            "The following required artifacts could not be bound: '[{}]'. Check that the Docker image name above matches the name used in the image field \
+             of your manifest. Failing the stage as this is likely a configuration error.",
+            missing.join(", ")
+        )))
     }
 
     /// What was bound.

@@ -35,7 +35,7 @@ fn before_digest(image: &str) -> &str {
 }
 
 /// The name without tag and digest. A colon before the last slash belongs to a port.
-fn repository(image: &str) -> &str {
+pub(super) fn repository(image: &str) -> &str {
     let name = image.split_once('@').map_or(image, |(name, _)| name);
     match name.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => name,

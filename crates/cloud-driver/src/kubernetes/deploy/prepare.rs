@@ -99,7 +99,7 @@ impl Kubernetes {
             let prepared = preparer.prepare(judged, position).await;
             manifests.push(prepared.map_err(|error| error.with_detail("manifest", place))?);
         }
-        preparer.require_all(required)?;
+        preparer.bound.require(required)?;
         let manifests = preparer.select(manifests)?;
         Ok(Preparation {
             manifests,
@@ -480,31 +480,6 @@ impl Preparer<'_> {
             let content = version::digest(manifest);
             annotations::annotate(manifest, annotations::CONTENT, &content);
         }
-    }
-
-    /// Everything that is required must have been bound.
-    fn require_all(&self, required: &[Artifact]) -> Result<(), CloudError> {
-        let missing: Vec<String> = required
-            .iter()
-            .filter(|artifact| !self.bound.has(artifact))
-            .map(|artifact| {
-                let part = |text: &Option<String>| text.clone().unwrap_or_default();
-                format!(
-                    "{}:{} ({})",
-                    part(&artifact.kind),
-                    part(&artifact.name),
-                    part(&artifact.reference)
-                )
-            })
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(CloudError::invalid(format!(
-            "The following required artifacts could not be bound: '[{}]'. Check that the Docker image name above matches the name used in the image field \
-             of your manifest. Failing the stage as this is likely a configuration error.",
-            missing.join(", ")
-        )))
     }
 
     /// Leaves what the stage's label selectors do not pick.
