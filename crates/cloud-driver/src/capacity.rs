@@ -136,13 +136,11 @@ impl Resize {
             .desired
             .saturating_add(self.increment(largest.desired));
         // Where nobody sets bounds they are whatever is desired, and hold nothing back.
-        let max = match cluster.iter().all(is_pinned) {
-            true => largest.max.max(desired),
-            false => largest.max,
-        };
+        if cluster.iter().all(is_pinned) {
+            return Ok(pinned(desired));
+        }
         Ok(Capacity {
-            desired: desired.min(max),
-            max,
+            desired: desired.min(largest.max),
             ..largest
         })
     }
@@ -324,7 +322,8 @@ mod tests {
 
     #[test]
     fn a_cluster_is_measured_by_its_largest_members() {
-        let table: [(&[(u32, u32, u32)], Option<Step>, (u32, u32, u32)); 7] = [
+        type Bounds = (u32, u32, u32);
+        let table: [(&[Bounds], Option<Step>, Bounds); 7] = [
             (&[(0, 1000, 100)], Some(Step::Percent(1.0)), (0, 1000, 101)),
             (&[(0, 1000, 100)], Some(Step::Percent(-1.0)), (0, 1000, 101)),
             (&[(0, 1000, 100)], Some(Step::Number(5)), (0, 1000, 105)),
@@ -338,7 +337,7 @@ mod tests {
             (
                 &[(2, 2, 2), (4, 4, 4)],
                 Some(Step::Percent(50.0)),
-                (4, 6, 6),
+                (6, 6, 6),
             ),
         ];
         for (members, step, expected) in table {

@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn annotations_come_before_the_name() {
-        let table: [(&str, &[(&str, &str)], &str); 7] = [
+        type Annotations = &'static [(&'static str, &'static str)];
+        let table: [(&str, Annotations, &str); 7] = [
             (
                 "deployment web",
                 &[(DEPLOYMENT_REVISION, "4")],

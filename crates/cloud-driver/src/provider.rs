@@ -84,10 +84,14 @@ pub trait Provider: Send + Sync + 'static {
         key: &'a str,
     ) -> BoxFuture<'a, Result<ServerGroupId, CloudError>>;
 
-    /// Brings back what a server group without siblings was before its last change.
-    fn undo<'a>(&'a self, group: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>>;
+    /// Brings back what a server group without siblings was before its last change. `key` is the same for every repetition, which changes nothing more.
+    fn undo<'a>(
+        &'a self,
+        group: &'a ServerGroupId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>>;
 
-    /// Ends when the goal is reached, or with the reason why it will not be.
+    /// Ends when the goal is reached and the inventory shows it, or with the reason why it will not be.
     ///
     /// `progress` is told what is still missing whenever that changes.
     fn wait<'a>(

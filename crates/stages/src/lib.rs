@@ -15,6 +15,7 @@ mod noop;
 mod pipeline;
 mod precondition;
 mod registry;
+mod server_group;
 #[cfg(test)]
 mod testing;
 mod wait;
@@ -24,4 +25,5 @@ pub mod window;
 
 pub use precondition::{ClusterQuery, ClusterSizes};
 pub use registry::{Services, check, registry};
+pub use server_group::{AccountClusterSizes, Guards, NoGuards, TrafficRules};
 pub use webhook::{PreconfiguredWebhook, Roles, WebhookParameter, WebhookSettings};

@@ -13,6 +13,7 @@ use crate::manual_judgment::ManualJudgment;
 use crate::noop::Noop;
 use crate::pipeline::{MonitorPipeline, Pipeline};
 use crate::precondition::{CheckPrecondition, CheckPreconditions, ClusterSizes};
+use crate::server_group::{self, AccountClusterSizes, Clouds, TrafficRules};
 use crate::wait::Wait;
 use crate::wait_until::WaitUntil;
 use crate::webhook::{Line, PreconfiguredWebhook, Roles, Webhook, WebhookSettings};
@@ -29,10 +30,12 @@ pub struct Services {
     pub preconfigured_webhooks: Vec<PreconfiguredWebhook>,
     /// Which roles users have; without it a webhook for certain roles runs for nobody.
     pub roles: Option<Arc<dyn Roles>>,
-    /// How clusters are counted; without it a check of a cluster's size fails.
+    /// How clusters are counted, when not in the accounts.
     pub cluster_sizes: Option<Arc<dyn ClusterSizes>>,
     /// The cloud accounts.
     pub accounts: Arc<dyn Accounts>,
+    /// The traffic guards of applications.
+    pub traffic: TrafficRules,
     /// Whether a child pipeline's outputs stay with it where a stage says nothing about that.
     pub skip_downstream_output: bool,
 }
@@ -47,6 +50,7 @@ impl Services {
             roles: None,
             cluster_sizes: None,
             accounts: Arc::new(NoAccounts),
+            traffic: TrafficRules::default(),
             skip_downstream_output: false,
         }
     }
@@ -86,14 +90,22 @@ pub fn registry(services: Services) -> Registry {
         Arc::new(MonitorPipeline),
         Arc::new(CheckPreconditions),
         Arc::new(CheckPrecondition {
-            cluster_sizes: services.cluster_sizes.clone(),
+            cluster_sizes: services
+                .cluster_sizes
+                .clone()
+                .unwrap_or_else(|| Arc::new(AccountClusterSizes::new(services.accounts.clone()))),
         }),
         Arc::new(EvaluateVariables),
         Arc::new(DependsOnExecution),
         Arc::new(RestrictExecutionDuringTimeWindow),
         Arc::new(Noop),
     ];
-    for stage_type in types {
+    let clouds = Clouds {
+        accounts: services.accounts.clone(),
+        traffic: services.traffic.clone(),
+    };
+    let server_groups = server_group::types(&clouds);
+    for stage_type in types.into_iter().chain(server_groups) {
         registry.add(stage_type);
     }
     registry

@@ -164,3 +164,9 @@ pub(crate) fn problems(stage_type: &dyn StageType, context: Value) -> Vec<String
         .map(|problem| format!("{} {}", problem.pointer, problem.code))
         .collect()
 }
+
+/// Counts clusters where there are none.
+pub(crate) fn no_clusters() -> std::sync::Arc<dyn crate::ClusterSizes> {
+    let accounts = std::sync::Arc::new(spindrift_cloud_driver::NoAccounts);
+    std::sync::Arc::new(crate::AccountClusterSizes::new(accounts))
+}

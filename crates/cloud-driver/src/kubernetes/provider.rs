@@ -87,7 +87,11 @@ impl Provider for KubernetesProvider {
         Box::pin(async { Err(self.unsupported("cloneServerGroup")) })
     }
 
-    fn undo<'a>(&'a self, _: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>> {
+    fn undo<'a>(
+        &'a self,
+        _: &'a ServerGroupId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<(), CloudError>> {
         Box::pin(async { Err(self.unsupported("rollbackServerGroup")) })
     }
 

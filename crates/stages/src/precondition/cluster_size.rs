@@ -84,7 +84,7 @@ impl fmt::Display for Comparison {
 
 /// Counts the cluster.
 pub(super) struct CheckClusterSize {
-    pub(super) sizes: Option<Arc<dyn ClusterSizes>>,
+    pub(super) sizes: Arc<dyn ClusterSizes>,
 }
 
 impl EffectTask for CheckClusterSize {
@@ -108,16 +108,11 @@ impl EffectTask for CheckClusterSize {
 
 impl CheckClusterSize {
     async fn check(&self, input: &TaskInput) -> Result<(), Failure> {
-        let Some(sizes) = &self.sizes else {
-            return Err(unmet(
-                "the size of a cluster cannot be checked: this process has no cloud provider",
-            ));
-        };
         let wanted = inner(&input.stage.context);
         let (comparison, expected) = expectation(&wanted)?;
         let query = query(input, &wanted)?;
         let (regions, only_enabled) = (query.regions.clone(), query.only_enabled);
-        let found = sizes.server_groups(query).await?;
+        let found = self.sizes.server_groups(query).await?;
         let enabled = match only_enabled {
             true => "enabled ",
             false => "",

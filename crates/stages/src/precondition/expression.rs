@@ -105,7 +105,7 @@ mod tests {
             let scene = Scene::stage("checkPrecondition", context);
             let result = scene.run(
                 &CheckPrecondition {
-                    cluster_sizes: None,
+                    cluster_sizes: crate::testing::no_clusters(),
                 },
                 "checkPrecondition",
             );

@@ -142,8 +142,8 @@ fn child(parent: &Map, precondition: &Value) -> Result<(String, Map), Failure> {
 
 /// The stage type of one precondition.
 pub struct CheckPrecondition {
-    /// How clusters are counted; none while there is no cloud provider.
-    pub cluster_sizes: Option<Arc<dyn ClusterSizes>>,
+    /// How clusters are counted.
+    pub cluster_sizes: Arc<dyn ClusterSizes>,
 }
 
 impl StageType for CheckPrecondition {
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn only_clusters_are_looked_up_in_the_world() {
         let child = CheckPrecondition {
-            cluster_sizes: None,
+            cluster_sizes: crate::testing::no_clusters(),
         };
         let table = [
             ("noop", Ok(vec![CHECK])),

@@ -71,7 +71,7 @@ mod tests {
             )
             .after("Build", Status::Succeeded, json!({}));
             let child = CheckPrecondition {
-                cluster_sizes: None,
+                cluster_sizes: crate::testing::no_clusters(),
             };
             match (scene.run(&child, "checkPrecondition").outcome, message) {
                 (Outcome::Succeeded, None) => {}

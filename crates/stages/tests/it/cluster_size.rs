@@ -113,9 +113,10 @@ async fn the_cloud_is_asked_for_one_cluster() {
 }
 
 #[tokio::test]
-async fn without_a_cloud_the_answer_is_clear() {
+async fn without_an_account_the_answer_is_clear() {
+    let inner = json!({"cluster": "web", "credentials": "prod", "regions": ["eu"]});
     assert_eq!(
-        check(None, json!({})).await,
-        "TERMINAL: the size of a cluster cannot be checked: this process has no cloud provider"
+        check(None, inner).await,
+        "TERMINAL: there is no account \"prod\"; there are: "
     );
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod fake_cloud;
 mod play;
 mod support;
 
@@ -11,6 +12,7 @@ mod preconfigured;
 mod real_pipelines;
 mod registry;
 mod runs;
+mod server_groups;
 mod webhook_cancel;
 mod webhook_create;
 mod webhook_monitor;

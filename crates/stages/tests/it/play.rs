@@ -19,6 +19,8 @@ pub struct Play {
     registry: Registry,
     launcher: Arc<dyn Launcher>,
     ids: Counter,
+    /// The process dies after this task has been performed so often, once: what it did is done, what it said is lost.
+    pub dies_after: Option<(&'static str, u32)>,
 }
 
 struct Counter(u32);
@@ -53,6 +55,7 @@ impl Play {
             registry,
             launcher: Arc::new(Executions::default()),
             ids,
+            dies_after: None,
         }
     }
 
@@ -65,11 +68,41 @@ impl Play {
     pub async fn happen(&mut self, event: Event) -> Result<(), Refusal> {
         let mut effects = self.decide(event)?.effects;
         while let Some(effect) = effects.pop() {
-            if let Some(event) = self.perform(effect).await {
+            if let Some(mut event) = self.perform(effect).await {
+                if self.dies(&event) {
+                    event = Event::Recovered;
+                    effects.clear();
+                }
                 effects.extend(self.decide(event)?.effects);
             }
         }
         Ok(())
+    }
+
+    fn dies(&mut self, event: &Event) -> bool {
+        let Event::TaskDone {
+            stage,
+            task,
+            attempt,
+            ..
+        } = event
+        else {
+            return false;
+        };
+        let task = &self.run.stage(*stage).unwrap().tasks[usize::from(*task)];
+        let dies = self
+            .dies_after
+            .is_some_and(|(name, after)| name == task.name && after == *attempt);
+        if dies {
+            self.dies_after = None;
+        }
+        dies
+    }
+
+    /// Lets everything happen that time alone brings about.
+    pub async fn finish(&mut self) {
+        self.start().await;
+        while self.pass().await {}
     }
 
     fn decide(&mut self, event: Event) -> Result<Decision, Refusal> {
