@@ -12,7 +12,7 @@ fn text(path: &str) -> String {
 }
 
 /// The fenced blocks of that language in the README's section of that heading.
-fn blocks(heading: &str, language: &str) -> Vec<String> {
+pub fn blocks(heading: &str, language: &str) -> Vec<String> {
     let readme = text("README.md");
     let fence = format!("```{language}");
     let mut section = readme

@@ -163,7 +163,14 @@ fn the_examples_are_clean() {
     let scratch = Scratch::new();
     // The example calls the server that `serve --demo` starts.
     let reach = scratch.file("reach.toml", reaching("127.0.0.1:8084".parse().unwrap()));
-    let files = ["examples/release.json", "examples/verify.json"];
+    let files = [
+        "examples/release.json",
+        "examples/verify.json",
+        "examples/triggers/heartbeat.json",
+        "examples/triggers/on-call.json",
+        "examples/triggers/on-image.json",
+        "examples/triggers/on-push.json",
+    ];
     let strict = ["validate", "--strict", "--config", reach.to_str().unwrap()];
     run_in(root(), &[&strict[..], &files].concat(), "").with_code(0);
 }

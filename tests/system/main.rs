@@ -20,3 +20,4 @@ mod startup;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;
+mod triggers;

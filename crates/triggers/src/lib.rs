@@ -34,7 +34,8 @@ pub use matching::{
 };
 pub use polling::RegistryAccount;
 pub use service::{
-    AcceptError, Cause, EventRecord, EventState, MASK, Preview, Receipt, SecretSealer,
-    TriggerOptions, Triggers, VerdictOutcome, VerdictRecord, check_triggers, mask_secrets,
+    AcceptError, Cause, EventRecord, EventState, ExecuteRights, MASK, Preview, Receipt,
+    SecretSealer, TriggerOptions, Triggers, VerdictOutcome, VerdictRecord, check_triggers,
+    mask_secrets,
 };
 pub use signature::{Proof, Secret, Secrets, SignatureError, SignaturePolicy, verify};

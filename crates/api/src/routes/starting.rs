@@ -149,7 +149,7 @@ pub(crate) async fn start_saved(
     identity: &Identity,
     application: &str,
     name: &str,
-    trigger: Map,
+    mut trigger: Map,
 ) -> Result<ExecutionId, HttpProblem> {
     let revision = state.engine().pipeline(application, name).map_err(|error| match error {
         EngineError::UnknownPipeline(message) => EngineError::UnknownPipeline(format!(
@@ -157,6 +157,7 @@ pub(crate) async fn start_saved(
         )),
         other => other,
     })?;
+    state.triggers().complete_artifacts(&mut trigger)?;
     let mut document = revision.document;
     add_notifications(&mut document, &trigger);
     let id = chosen_id(&trigger, &Pointer::root())?;

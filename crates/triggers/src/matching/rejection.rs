@@ -71,6 +71,14 @@ pub enum Rejection {
     /// It has an address of its own, and the event came by another.
     #[error("the trigger is reached by its own address only (its hookId)")]
     OwnAddress,
+    /// The user as whom the run would act may not start the pipelines of the application.
+    #[error("{user:?} may not execute the pipelines of application {application:?}")]
+    Forbidden {
+        /// The user.
+        user: String,
+        /// The application.
+        application: String,
+    },
     /// The delivery is not believed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -150,6 +158,7 @@ impl Rejection {
             Rejection::UnknownRegistry { .. } => "event.registry",
             Rejection::Action { .. } => "trigger.events",
             Rejection::OwnAddress => "trigger.hookId",
+            Rejection::Forbidden { .. } => "trigger.permission",
             Rejection::Signature(_) => "trigger.signature",
             Rejection::ConstraintMissing { .. } => "trigger.constraint.missing",
             Rejection::ConstraintDiffers { .. } => "trigger.constraint.differs",

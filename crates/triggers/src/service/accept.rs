@@ -94,7 +94,16 @@ impl Triggers {
         let occasion = shared.occasion(delivery);
         let index = shared.index();
         let judged = |event: Event| {
-            let verdicts = index.verdicts(&event, &occasion);
+            let mut verdicts = index.verdicts(&event, &occasion);
+            for verdict in &mut verdicts {
+                let user = verdict.trigger.run_as.as_deref();
+                // A store that cannot be read refuses the hook itself.
+                if verdict.is_match()
+                    && let Ok(Some(reason)) = shared.forbidden(&verdict.trigger, user)
+                {
+                    verdict.outcome = Err(reason);
+                }
+            }
             (event, verdicts)
         };
         Ok(Preview {

@@ -161,6 +161,12 @@ impl Shared {
         parent: Option<&Parent>,
     ) -> Result<VerdictRecord, EngineError> {
         let trigger = &one.verdict.trigger;
+        let user = one.run.as_ref().and_then(|run| run.run_as.as_deref());
+        if let Some(reason) = self.forbidden(trigger, user)? {
+            tracing::warn!(pipeline = %trigger.pipeline, trigger = %trigger.id, %reason, "a trigger matched, but may not start its pipeline");
+            let outcome = VerdictOutcome::rejected(&reason);
+            return Ok(VerdictRecord::new(one.event, &one.verdict, outcome));
+        }
         let started = match one.run {
             Some(run) => {
                 self.start_run(trigger, run, record.received_at, parent)
@@ -185,9 +191,6 @@ impl Shared {
 
 fn rejection_of(one: &Judged) -> Option<VerdictRecord> {
     let reason = one.verdict.outcome.as_ref().err()?;
-    let outcome = VerdictOutcome::Rejected {
-        code: reason.code().to_owned(),
-        message: reason.to_string(),
-    };
+    let outcome = VerdictOutcome::rejected(reason);
     Some(VerdictRecord::new(one.event, &one.verdict, outcome))
 }

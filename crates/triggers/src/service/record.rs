@@ -5,7 +5,7 @@ use spindrift_model::{ExecutionId, Millis, PipelineId, Status};
 
 use crate::events::Delivery;
 use crate::events::registry::ImageEvent;
-use crate::matching::{TriggerId, Verdict};
+use crate::matching::{Rejection, TriggerId, Verdict};
 
 /// Where an event came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,15 @@ pub enum VerdictOutcome {
         /// Why.
         message: String,
     },
+}
+
+impl VerdictOutcome {
+    pub(super) fn rejected(reason: &Rejection) -> Self {
+        VerdictOutcome::Rejected {
+            code: reason.code().to_owned(),
+            message: reason.to_string(),
+        }
+    }
 }
 
 /// What became of one trigger that an event concerned.

@@ -222,11 +222,14 @@ impl Shared {
             scheduled: time,
         };
         let mut record = EventRecord::new(storage::stable_id(time, &event_name), time, cause);
-        let outcome = match self.start_run(trigger, run, time, None).await {
-            Ok(execution) => VerdictOutcome::Started { execution },
-            Err(error @ EngineError::Unavailable(_)) => return Err(error),
-            Err(error) => VerdictOutcome::Failed {
-                message: error.to_string(),
+        let outcome = match self.forbidden(trigger, run.run_as.as_deref())? {
+            Some(reason) => VerdictOutcome::rejected(&reason),
+            None => match self.start_run(trigger, run, time, None).await {
+                Ok(execution) => VerdictOutcome::Started { execution },
+                Err(error @ EngineError::Unavailable(_)) => return Err(error),
+                Err(error) => VerdictOutcome::Failed {
+                    message: error.to_string(),
+                },
             },
         };
         let verdict = Verdict {

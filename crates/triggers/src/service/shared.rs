@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::record::EventRecord;
+use super::rights::ExecuteRights;
 use super::sealing::{SecretSealer, unsealed};
 use super::{polling, run_ends, scheduler, storage};
 use crate::artifacts::Templates;
@@ -33,6 +34,8 @@ pub struct TriggerOptions {
     pub sealer: Option<Arc<dyn SecretSealer>>,
     /// The IANA zone of schedules that name none.
     pub time_zone: String,
+    /// Who may start what; without it everybody may start everything.
+    pub rights: Option<Arc<dyn ExecuteRights>>,
     /// The registries that are asked for new images.
     pub registries: Vec<RegistryAccount>,
     /// The client that asks them; without it none is asked.
@@ -50,6 +53,7 @@ impl Default for TriggerOptions {
             shared_secrets: Secrets::default(),
             templates: Templates::default(),
             sealer: None,
+            rights: None,
             registries: Vec::new(),
             outbound: None,
             time_zone: DEFAULT_ZONE.to_owned(),

@@ -2,7 +2,7 @@
 
 use spindrift_engine::{ExecutionQuery, Scope, outline};
 use spindrift_model::{
-    Artifact, Authentication, Execution, ExecutionId, ExecutionKind, ExpectedArtifact, Map, Millis,
+    Artifact, Execution, ExecutionId, ExecutionKind, ExpectedArtifact, Map, Millis,
     Pipeline, PipelineId, Pointer, Problem, Value,
 };
 use spindrift_runtime::{Engine, EngineError, StartRequest};
@@ -106,10 +106,7 @@ impl Shared {
         let pipeline = self.pipeline_of(&trigger.pipeline)?;
         self.bind_artifacts(&pipeline, trigger, &mut run.document)?;
         let request = StartRequest {
-            authentication: Authentication {
-                user: Some(run.run_as.unwrap_or_else(|| "anonymous".to_owned())),
-                allowed_accounts: Vec::new(),
-            },
+            authentication: self.acts_as(&run),
             trigger: run.document,
             origin: Some("trigger".to_owned()),
             kind: ExecutionKind::Pipeline,

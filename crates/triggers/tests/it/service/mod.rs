@@ -1,5 +1,6 @@
 //! The service on an engine with a store in memory and a clock that tests move.
 
+mod conformance;
 mod crashes;
 mod deliveries;
 mod registries;

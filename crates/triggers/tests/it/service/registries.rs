@@ -14,7 +14,7 @@ use super::world::{Life, MORNING};
 
 const SOON: Duration = Duration::from_millis(30);
 
-fn options(registry: &Scripted, change: impl FnOnce(&mut RegistryAccount)) -> TriggerOptions {
+pub fn options(registry: &Scripted, change: impl FnOnce(&mut RegistryAccount)) -> TriggerOptions {
     spindrift_outbound::install_crypto_provider();
     let mut account = RegistryAccount::new("hub", &format!("http://{}", registry.address));
     account.interval = SOON;
