@@ -6,7 +6,7 @@ use spindrift_model::{Execution, Stage};
 
 use crate::error::{Eval, ILLEGAL_ARGUMENT, ILLEGAL_STATE, Thrown};
 use crate::eval::Machine;
-use crate::value::json::from_json;
+use crate::value::json::{from_json, owned};
 use crate::value::{Json, JsonMap, Object, Value};
 
 type Found<'a> = Option<Eval<Value<'a>>>;
@@ -53,8 +53,6 @@ const PLAIN: &[&str] = &[
     "allDownstreamStages",
     "downstreamStages",
     "directChildren",
-    "hasSucceeded",
-    "hasFailed",
     "withPropagateAuthentication",
 ];
 
@@ -126,7 +124,7 @@ const TRIGGER: &[&str] = &[
     "other",
 ];
 
-const ARTIFACT: &[&str] = &[
+pub(crate) const ARTIFACT: &[&str] = &[
     "type",
     "customKind",
     "name",
@@ -303,6 +301,29 @@ pub(crate) fn artifact_json(artifact: &JsonMap) -> JsonMap {
     stored
 }
 
+/// An expected artifact as it is stored. What is absent is null to the helper.
+pub(crate) fn expected_artifact_json(expected: &JsonMap, nulls: bool) -> JsonMap {
+    let artifact = |name: &str| match expected.get(name) {
+        Some(Json::Object(own)) => Some(Json::Object(artifact_json(own))),
+        _ => None,
+    };
+    let flag = |name: &str| Some(Json::Bool(expected.get(name) == Some(&Json::Bool(true))));
+    let members = [
+        ("matchArtifact", artifact("matchArtifact")),
+        ("usePriorArtifact", flag("usePriorArtifact")),
+        ("useDefaultArtifact", flag("useDefaultArtifact")),
+        ("defaultArtifact", artifact("defaultArtifact")),
+        ("id", expected.get("id").filter(|id| !id.is_null()).cloned()),
+        ("boundArtifact", artifact("boundArtifact")),
+    ];
+    let shown = members
+        .into_iter()
+        .filter(|(_, value)| nulls || value.is_some());
+    shown
+        .map(|(name, value)| (name.to_owned(), value.unwrap_or(Json::Null)))
+        .collect()
+}
+
 fn field<'a>(map: &'a JsonMap, name: &str) -> Value<'a> {
     map.get(name).map_or(Value::Null, from_json)
 }
@@ -327,13 +348,21 @@ fn objects<'a>(map: &'a JsonMap, name: &str, make: fn(&'a JsonMap) -> Object<'a>
         Some(Json::Array(items)) => items.as_slice(),
         _ => &[],
     };
-    Value::array_list(
+    Value::object_list(
         items
             .iter()
             .filter_map(Json::as_object)
             .map(|item| Value::Object(make(item)))
             .collect(),
     )
+}
+
+/// A list of maps, as a getter declares it.
+fn listed<'a>(map: &'a JsonMap, name: &str) -> Value<'a> {
+    match map.get(name) {
+        Some(Json::Array(items)) => Value::object_list(items.iter().map(from_json).collect()),
+        _ => Value::Null,
+    }
 }
 
 fn text_or_null(text: &str) -> Value<'_> {
@@ -360,14 +389,21 @@ fn execution<'a>(machine: &mut Machine<'a>, execution: &'a Execution, name: &str
             if let Err(error) = machine.spend(count / 64) {
                 return Some(Err(error));
             }
-            Value::array_list(
+            Value::object_list(
                 (0..count)
                     .map(|index| Value::Object(Object::Stage(index)))
                     .collect(),
             )
         }
         "trigger" => Value::Object(Object::Trigger(machine.root.trigger()?)),
-        "authentication" => Value::Object(Object::Authentication),
+        "authentication" => {
+            // Who has neither a name nor accounts has not been authenticated.
+            let known = &execution.authentication;
+            match known.user.is_none() && known.allowed_accounts.is_empty() {
+                true => Value::Null,
+                false => Value::Object(Object::Authentication),
+            }
+        }
         "pipelineConfigId" => {
             Value::optional(execution.pipeline_config_id.as_ref().map(|id| id.as_str()))
         }
@@ -380,7 +416,17 @@ fn execution<'a>(machine: &mut Machine<'a>, execution: &'a Execution, name: &str
             None => Value::Null,
         },
         "description" => Value::optional(execution.description.as_deref()),
-        "notifications" => Value::List(crate::value::List::Json(&execution.notifications)),
+        "notifications" => {
+            Value::object_list(execution.notifications.iter().map(from_json).collect())
+        }
+        "systemNotifications" => Value::object_list(
+            execution
+                .system_notifications
+                .iter()
+                .filter_map(|notification| serde_json::to_value(notification).ok())
+                .map(owned)
+                .collect(),
+        ),
         "limitConcurrent" => Value::Bool(execution.limit_concurrent),
         "maxConcurrentExecutions" => Value::Int(execution.max_concurrent_executions as i32),
         "keepWaitingPipelines" => Value::Bool(execution.keep_waiting_pipelines),
@@ -414,7 +460,7 @@ fn execution<'a>(machine: &mut Machine<'a>, execution: &'a Execution, name: &str
 }
 
 fn stages<'a>(positions: impl IntoIterator<Item = usize>) -> Value<'a> {
-    Value::array_list(
+    Value::object_list(
         positions
             .into_iter()
             .map(|index| Value::Object(Object::Stage(index)))
@@ -448,7 +494,7 @@ fn stage<'a>(machine: &mut Machine<'a>, index: usize, name: &str) -> Found<'a> {
             machine.current(context)
         }
         "outputs" => machine.current(map(&stage.outputs)),
-        "tasks" => Value::array_list(
+        "tasks" => Value::object_list(
             (0..stage.tasks.len())
                 .map(|task| Value::Object(Object::Task(index, task)))
                 .collect(),
@@ -559,9 +605,10 @@ fn downstream(execution: &Execution, index: usize) -> Vec<usize> {
 fn trigger_property<'a>(trigger: &'a JsonMap, name: &str) -> Option<Value<'a>> {
     let present = |key: &str| trigger.get(key).is_some_and(|value| !value.is_null());
     match name {
-        "type" | "correlationId" | "user" | "notifications" | "parameters" => {
+        "type" | "correlationId" | "user" | "parameters" => {
             return Some(field(trigger, name));
         }
+        "notifications" => return Some(listed(trigger, name)),
         "rebake" | "dryRun" | "strategy" => return Some(flag(trigger, name)),
         "artifacts" => return Some(objects(trigger, name, Object::Artifact)),
         "resolvedExpectedArtifacts" => {

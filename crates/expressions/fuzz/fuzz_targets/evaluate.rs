@@ -18,7 +18,7 @@ impl Environment for Still {
 }
 
 fuzz_target!(|text: &str| {
-    check(&json!(text));
+    let _ = check(&json!(text));
     for template in [text.to_owned(), format!("${{{text}}}")] {
         let request: Result<Request, _> = serde_json::from_value(json!({
             "execution": {"id": "E", "stages": [{"refId": "1", "id": "A", "type": "wait", "context": {

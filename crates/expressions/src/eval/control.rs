@@ -58,8 +58,9 @@ impl<'a> Machine<'a> {
         let left_value = self.eval(left, here, frame)?;
         if op == Relation::Matches {
             // The left side is converted before the right one is looked at.
-            let Value::Text(input) = convert::convert(&left_value, Type::of(Class::String))
-                .map_err(|e| e.at(left.start))?
+            let Value::Text(input) =
+                convert::convert_declared(&left_value, Type::of(Class::String))
+                    .map_err(|e| e.at(left.start))?
             else {
                 return Err(Thrown::el(
                     1037,

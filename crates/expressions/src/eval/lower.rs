@@ -553,7 +553,7 @@ fn concatenated(side: Lowered<'_>) -> Eval<(Tree, usize)> {
         Value::Text(text) => text.to_string(),
         other => {
             let target = Type::of(Class::String);
-            if convert::can_convert(other.class(), target) {
+            if convert::is_convertible(other, target) {
                 match convert::convert(other, target)? {
                     Value::Text(text) => text.to_string(),
                     _ => "null".to_owned(),

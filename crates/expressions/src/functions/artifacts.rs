@@ -54,6 +54,6 @@ pub(super) static FUNCTIONS: &[Method] = &[
             .map(from_json)
             .collect();
         machine.spend(artifacts.len() / 64)?;
-        Ok(Value::array_list(artifacts))
+        Ok(Value::object_list(artifacts))
     }),
 ];

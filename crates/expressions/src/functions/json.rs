@@ -10,6 +10,7 @@ use crate::value::text::{MAX_TEXT, double, to_text};
 use crate::value::{Json, Object, Value};
 
 const MISMATCH: &str = "com.fasterxml.jackson.databind.exc.MismatchedInputException";
+const BLANK: &str = "com.fasterxml.jackson.databind.exc.InvalidFormatException";
 const PARSE: &str = "com.fasterxml.jackson.core.JsonParseException";
 const END: &str = "com.fasterxml.jackson.core.io.JsonEOFException";
 
@@ -116,11 +117,12 @@ fn parse(text: &str) -> Eval<Json> {
         Json::Null => true,
         _ => false,
     };
+    let blank = matches!(&value, Json::String(text) if text.trim().is_empty());
     if fits {
         Ok(value)
     } else {
         Err(Thrown::java(
-            MISMATCH,
+            if blank { BLANK } else { MISMATCH },
             format!("Cannot deserialize value of type `{wanted}`"),
         ))
     }

@@ -93,7 +93,7 @@ pub(super) static FUNCTIONS: &[Method] = &[function(
                 found.extend(details(machine, index, stage));
             }
         }
-        Ok(Value::array_list(found))
+        Ok(Value::object_list(found))
     },
 )
 .variable()];

@@ -86,6 +86,10 @@ pub(crate) static COLLECTION: &[Method] = &[
     method("addAll", &[COLLECTION_TYPE], |machine, this, args| {
         let more = elements(machine, &args[0])?;
         let changed = !more.is_empty();
+        // The views of a map refuse elements one by one; a fixed list refuses at once.
+        if !changed && !list(this)?.kind().is_list() {
+            return Ok(Value::Bool(false));
+        }
         change(machine, this, ListKind::can_add, |items| items.extend(more))?;
         Ok(Value::Bool(changed))
     }),

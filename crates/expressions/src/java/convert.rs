@@ -12,7 +12,7 @@ use crate::error::{
 };
 use crate::value::object::{DAYS, MONTHS, STYLES};
 use crate::value::text::to_text;
-use crate::value::{Class, Object, Type, Value};
+use crate::value::{Class, ListKind, Object, Type, Value};
 
 /// True where Spring would try to convert; the attempt itself can still fail.
 pub(crate) fn can_convert(source: Option<Type>, target: Type) -> bool {
@@ -27,6 +27,8 @@ pub(crate) fn can_convert(source: Option<Type>, target: Type) -> bool {
         return match () {
             () if target.is_array() => can_convert(Some(source.element()), target.element()),
             () if target.class.is_collection() => true,
+            // What is declared as anything may be text.
+            () if source.element().class == Class::Object => true,
             () => can_convert(Some(source.element()), target),
         };
     }
@@ -45,6 +47,18 @@ pub(crate) fn can_convert(source: Option<Type>, target: Type) -> bool {
         return target.class.is_map();
     }
     scalar(class, target.class)
+}
+
+/// True where Spring would try to convert this value. The declared elements of a getter's list count, also when it is empty.
+pub(crate) fn is_convertible(value: &Value<'_>, target: Type) -> bool {
+    let of_objects = matches!(
+        value,
+        Value::List(list) if matches!(list.kind(), ListKind::Objects | ListKind::EntrySet)
+    );
+    if of_objects && !target.is_array() && !target.class.is_collection() {
+        return false;
+    }
+    can_convert(value.class(), target)
 }
 
 fn scalar(source: Class, target: Class) -> bool {
@@ -139,6 +153,15 @@ fn failed(source: &Value<'_>, target: Type, cause: Thrown) -> Thrown {
         )
         .because(cause),
     )
+}
+
+/// Converts a value as operators and templates do, which know what the getter it came from declares.
+pub(crate) fn convert_declared<'a>(value: &Value<'a>, target: Type) -> Eval<Value<'a>> {
+    if is_convertible(value, target) {
+        convert(value, target)
+    } else {
+        Err(no_converter(value, target))
+    }
 }
 
 /// Converts a value to a type.
@@ -554,7 +577,7 @@ pub(crate) fn number_to<'a>(value: &Value<'a>, class: Class) -> Eval<Value<'a>> 
 
 /// A condition: booleans, and the texts Spring takes for booleans. Null is an error.
 pub(crate) fn to_condition(value: &Value<'_>) -> Eval<bool> {
-    match convert(value, Type::of(Class::Boolean))? {
+    match convert_declared(value, Type::of(Class::Boolean))? {
         Value::Bool(value) => Ok(value),
         _ => Err(Thrown::el(
             1001,
@@ -565,7 +588,7 @@ pub(crate) fn to_condition(value: &Value<'_>) -> Eval<bool> {
 
 /// A value as text of a composite; `None` for null.
 pub(crate) fn to_composite(value: &Value<'_>) -> Eval<Option<String>> {
-    match convert(value, Type::of(Class::String))? {
+    match convert_declared(value, Type::of(Class::String))? {
         Value::Null => Ok(None),
         Value::Text(text) => Ok(Some(text.to_string())),
         other => to_text(&other).map(Some).ok_or_else(too_large),

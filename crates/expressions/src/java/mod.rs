@@ -10,6 +10,7 @@ pub(crate) mod math;
 pub(crate) mod md5;
 pub(crate) mod method;
 pub(crate) mod number;
+pub(crate) mod orca;
 mod pattern;
 pub(crate) mod random;
 pub(crate) mod regex;

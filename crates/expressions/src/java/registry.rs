@@ -2,7 +2,7 @@
 
 use super::method::Method;
 use super::{
-    collection, date, date_format, enums, math, number, random, string, time_methods, uuid,
+    collection, date, date_format, enums, math, number, orca, random, string, time_methods, uuid,
 };
 use crate::value::{Class, Type};
 
@@ -109,6 +109,8 @@ fn table(class: Type) -> &'static [Method] {
         Class::DayOfWeek => enums::DAY_OF_WEEK,
         Class::ChronoUnit => enums::CHRONO_UNIT,
         Class::Status => enums::STATUS,
+        Class::Execution => orca::EXECUTION,
+        Class::Stage => orca::STAGE,
         Class::Uuid => uuid::METHODS,
         Class::Random => random::METHODS,
         class if class.is_collection() => collection::COLLECTION,
@@ -127,7 +129,10 @@ fn extra(class: Type) -> &'static [Method] {
 
 /// Every method of a value of this class.
 pub(crate) fn methods(class: Type) -> impl Iterator<Item = &'static Method> {
-    let common = if class.is_array() || matches!(class.class, Class::Random | Class::Values) {
+    let common = if class == Type::of(Class::Stage) {
+        // It has a text form of its own.
+        &enums::COMMON[1..]
+    } else if class.is_array() || matches!(class.class, Class::Random | Class::Values) {
         &enums::COMMON[..1]
     } else {
         enums::COMMON

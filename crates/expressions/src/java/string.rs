@@ -827,7 +827,11 @@ fn region(text: &str, from: i32, other: &str, at: i32, size: i32, fold: bool) ->
             .map(str::to_owned)
     };
     if size <= 0 {
-        return from >= 0 && at >= 0;
+        // Java subtracts the count from the length, so a negative one moves the bounds.
+        let within = |text: &str, from: i32| {
+            from >= 0 && i64::from(from) <= length(text) as i64 - i64::from(size)
+        };
+        return within(text, from) && within(other, at);
     }
     match (part(text, from), part(other, at)) {
         (Some(a), Some(b)) if fold => folded(&a) == folded(&b),

@@ -413,7 +413,7 @@ impl Value<'_> {
 impl List<'_> {
     fn class(&self) -> Class {
         match self.kind() {
-            ListKind::ArrayList => Class::ArrayList,
+            ListKind::ArrayList | ListKind::Objects => Class::ArrayList,
             ListKind::Unmodifiable => Class::UnmodifiableList,
             ListKind::SubList => Class::SubList,
             ListKind::KeySet => Class::KeySet,

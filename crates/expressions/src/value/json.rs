@@ -6,6 +6,7 @@ use chrono::{Datelike, Timelike};
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
+use super::shape;
 use super::{Class, Json, JsonMap, List, Map, Object, Type, Value};
 use crate::root::Root;
 
@@ -183,16 +184,16 @@ fn from_object<'a>(
     Ok(match object {
         Object::Execution => model(
             root.and_then(|root| root.execution())
-                .and_then(|execution| serde_json::to_value(execution).ok()),
+                .map(|execution| shape::execution(execution, writer)),
         ),
         Object::Stage(index) => model(
             root.and_then(|root| root.stage_at(*index))
-                .and_then(|stage| serde_json::to_value(stage).ok()),
+                .map(|stage| shape::stage(stage, writer)),
         ),
         Object::Task(stage, task) => model(
             root.and_then(|root| root.stage_at(*stage))
                 .and_then(|stage| stage.tasks.get(*task))
-                .and_then(|task| serde_json::to_value(task).ok()),
+                .map(|task| shape::task(task, writer)),
         ),
         Object::Authentication => model(
             root.and_then(|root| root.execution())
@@ -205,10 +206,13 @@ fn from_object<'a>(
         Object::Trigger(map)
         | Object::ParentExecution(map)
         | Object::ParentStage(map)
-        | Object::ExpectedArtifact(map)
         | Object::BuildInfo(map)
         | Object::BuildArtifact(map)
         | Object::SourceControl(map) => Json::Object((*map).clone()),
+        Object::ExpectedArtifact(expected) => Json::Object(crate::objects::expected_artifact_json(
+            expected,
+            writer == Writer::Helper,
+        )),
         Object::Artifact(artifact) => Json::Object(crate::objects::artifact_json(artifact)),
         Object::NotEvaluable(inner) => {
             let mut object = JsonMap::new();

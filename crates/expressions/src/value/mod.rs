@@ -7,6 +7,7 @@ pub(crate) mod class;
 pub(crate) mod equality;
 pub(crate) mod json;
 pub(crate) mod object;
+mod shape;
 pub(crate) mod text;
 
 use std::cell::RefCell;
@@ -72,6 +73,8 @@ pub(crate) enum Value<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListKind {
     ArrayList,
+    /// An `ArrayList` of a getter that declares elements without a text form.
+    Objects,
     Unmodifiable,
     SubList,
     KeySet,
@@ -83,12 +86,15 @@ impl ListKind {
     pub(crate) fn is_list(self) -> bool {
         matches!(
             self,
-            ListKind::ArrayList | ListKind::Unmodifiable | ListKind::SubList
+            ListKind::ArrayList | ListKind::Objects | ListKind::Unmodifiable | ListKind::SubList
         )
     }
 
     pub(crate) fn can_add(self) -> bool {
-        matches!(self, ListKind::ArrayList | ListKind::SubList)
+        matches!(
+            self,
+            ListKind::ArrayList | ListKind::Objects | ListKind::SubList
+        )
     }
 
     pub(crate) fn can_remove(self) -> bool {
@@ -169,6 +175,10 @@ impl<'a> Value<'a> {
 
     pub(crate) fn array_list(items: Vec<Value<'a>>) -> Self {
         Self::list(ListKind::ArrayList, items)
+    }
+
+    pub(crate) fn object_list(items: Vec<Value<'a>>) -> Self {
+        Self::list(ListKind::Objects, items)
     }
 
     pub(crate) fn map(kind: MapKind, entries: IndexMap<Key<'a>, Value<'a>>) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{List, Map, Object, Value};
+use super::{Json, List, Map, Object, Value};
 
 /// The largest text an evaluation makes, in bytes.
 pub(crate) const MAX_TEXT: usize = 1 << 20;
@@ -101,8 +101,21 @@ fn write_object(out: &mut String, object: &Object<'_>, depth: usize) -> Option<(
         Object::Zone(zone) => out.push_str(&time::zone_text(*zone)),
         Object::Locale(tag) => out.push_str(tag),
         Object::Charset(name) => out.push_str(name),
-        Object::Artifact(map)
-        | Object::ExpectedArtifact(map)
+        Object::Artifact(map) => {
+            let artifact = crate::objects::artifact_json(map);
+            out.push_str("Artifact(");
+            for (index, name) in crate::objects::ARTIFACT.iter().enumerate() {
+                if index > 0 {
+                    out.push_str(", ");
+                }
+                out.push_str(name);
+                out.push('=');
+                let value = artifact.get(*name).unwrap_or(&Json::Null);
+                write(out, &super::json::from_json(value), depth + 1)?;
+            }
+            out.push(')');
+        }
+        Object::ExpectedArtifact(map)
         | Object::BuildInfo(map)
         | Object::BuildArtifact(map)
         | Object::SourceControl(map)

@@ -5,5 +5,6 @@ mod api;
 mod document;
 mod hostile;
 mod laws;
+mod reference;
 mod vectors;
 mod world;
