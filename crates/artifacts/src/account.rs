@@ -17,24 +17,30 @@ pub enum AccountKind {
     Embedded,
     /// Files of a web server.
     Http,
-    /// Files of GitHub, also GitHub Enterprise.
+    /// Files and whole repositories of GitHub, also GitHub Enterprise.
     Github,
-    /// Files of GitLab.
+    /// The same of GitLab.
     Gitlab,
-    /// Files of Bitbucket, cloud and server.
+    /// The same of Bitbucket, cloud and server.
     Bitbucket,
+    /// Charts of a Helm repository.
+    Helm,
+    /// Charts and other single-layer artifacts of an OCI registry.
+    Docker,
     /// Files of a directory of this machine.
     Local,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [AccountKind; 6] = [
+    pub const ALL: [AccountKind; 8] = [
         AccountKind::Embedded,
         AccountKind::Http,
         AccountKind::Github,
         AccountKind::Gitlab,
         AccountKind::Bitbucket,
+        AccountKind::Helm,
+        AccountKind::Docker,
         AccountKind::Local,
     ];
 
@@ -43,9 +49,11 @@ impl AccountKind {
         match self {
             AccountKind::Embedded => &["embedded/base64", "embedded/map/base64"],
             AccountKind::Http => &["http/file"],
-            AccountKind::Github => &["github/file"],
-            AccountKind::Gitlab => &["gitlab/file"],
-            AccountKind::Bitbucket => &["bitbucket/file"],
+            AccountKind::Github => &["github/file", "git/repo"],
+            AccountKind::Gitlab => &["gitlab/file", "git/repo"],
+            AccountKind::Bitbucket => &["bitbucket/file", "git/repo"],
+            AccountKind::Helm => &["helm/chart"],
+            AccountKind::Docker => &["helm/image"],
             AccountKind::Local => &["local/file"],
         }
     }
@@ -56,7 +64,11 @@ impl AccountKind {
             AccountKind::Github => Some("https://api.github.com"),
             AccountKind::Gitlab => Some("https://gitlab.com"),
             AccountKind::Bitbucket => Some("https://api.bitbucket.org"),
-            AccountKind::Embedded | AccountKind::Http | AccountKind::Local => None,
+            AccountKind::Embedded
+            | AccountKind::Http
+            | AccountKind::Helm
+            | AccountKind::Docker
+            | AccountKind::Local => None,
         }
     }
 }
@@ -70,7 +82,7 @@ pub struct ArtifactAccount {
     /// What it is for.
     pub kind: AccountKind,
     /// Its server: references must lie under it. Needed where there are credentials, except for the public servers of GitHub,
-    /// GitLab and Bitbucket.
+    /// GitLab and Bitbucket; a Helm account always needs it: the address of the repository.
     #[serde(default)]
     pub url: Option<String>,
     /// The user of a password.
@@ -192,8 +204,9 @@ impl TryFrom<ArtifactAccount> for Account {
                 }
             },
         };
-        if has_credentials && base.is_none() {
-            let reason = "it needs a url: what its credentials are for";
+        let needs_url = has_credentials || written.kind == AccountKind::Helm;
+        if needs_url && base.is_none() {
+            let reason = "it needs a url: what its credentials are for, or where the repository is";
             return Err(problem(reason.to_owned()));
         }
         if written.kind == AccountKind::Local && written.directory.is_none() {

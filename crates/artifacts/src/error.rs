@@ -83,6 +83,16 @@ impl FetchError {
         }
     }
 
+    /// Whether this server may not go where the reference leads.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            FetchError::Outbound(error) => {
+                matches!(error.cause(), OutboundError::Refused { .. })
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn answer(host: &str, status: u16) -> Self {
         let hint = match status {
             401 | 403 => ": the account's credentials are missing, wrong or too weak",

@@ -57,6 +57,12 @@ pub struct Artifacts {
     shared: Arc<Shared>,
 }
 
+impl std::fmt::Debug for Artifacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.credentials()).finish()
+    }
+}
+
 struct Shared {
     outbound: Outbound,
     accounts: Vec<Account>,
@@ -65,11 +71,12 @@ struct Shared {
 }
 
 /// The accounts that every server has, and what they fetch: public things.
-const ANONYMOUS: [(&str, AccountKind); 4] = [
+const ANONYMOUS: [(&str, AccountKind); 5] = [
     ("embedded-artifact", AccountKind::Embedded),
     ("no-auth-http-account", AccountKind::Http),
     ("public-github", AccountKind::Github),
     ("public-gitlab", AccountKind::Gitlab),
+    ("public-registries", AccountKind::Docker),
 ];
 
 impl Artifacts {

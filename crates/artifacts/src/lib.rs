@@ -4,7 +4,8 @@
 //! configuration. One file for each kind of artifact.
 //!
 //! Invariants:
-//! - The credentials of an account go to the server of that account and to no other, whatever an artifact's reference says.
+//! - The credentials of an account go to the server of that account, and to the service from which this server itself wants a
+//!   token to be got, and to no other, whatever an artifact's reference says.
 //! - No credential appears in an error, in `Debug` output or in a list of accounts.
 //! - An artifact has at most as many bytes as the configuration allows, before and after it is decoded.
 

@@ -90,7 +90,7 @@ impl Line<'_> {
         self.send(url, request).await
     }
 
-    fn request(&self, url: &Url, headers: &[(&str, &str)]) -> Request {
+    pub(crate) fn request(&self, url: &Url, headers: &[(&str, &str)]) -> Request {
         // A decompressed archive would not be the archive.
         let mut request = Request::get(url.as_str()).header("Accept-Encoding", "identity");
         for (name, value) in headers {
@@ -125,7 +125,16 @@ impl Line<'_> {
     }
 }
 
-pub(crate) fn basic(user: &str, password: &str) -> String {
+/// The header value by which a server of no particular kind knows an account.
+pub(crate) fn authorization_of(login: &Login) -> Option<String> {
+    match login {
+        Login::Nobody => None,
+        Login::Basic(user, password) => Some(basic(user, password.open())),
+        Login::Token(token) => Some(format!("Bearer {}", token.open())),
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
@@ -142,7 +151,12 @@ fn authorization(kind: AccountKind, login: &Login) -> Option<(&'static str, Stri
         }
         (
             Login::Token(token),
-            AccountKind::Embedded | AccountKind::Http | AccountKind::Bitbucket | AccountKind::Local,
+            AccountKind::Embedded
+            | AccountKind::Http
+            | AccountKind::Bitbucket
+            | AccountKind::Helm
+            | AccountKind::Docker
+            | AccountKind::Local,
         ) => Some(("Authorization", format!("Bearer {}", token.open()))),
     }
 }

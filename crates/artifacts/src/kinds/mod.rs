@@ -4,8 +4,11 @@ mod bitbucket;
 mod embedded;
 mod github;
 mod gitlab;
+mod helm;
 mod http;
 mod local;
+mod oci;
+mod repository;
 
 use bytes::Bytes;
 use spindrift_model::Artifact;
@@ -17,12 +20,17 @@ use crate::place::{Line, address};
 
 /// Fetches an artifact through an account that can.
 pub(crate) async fn fetch(line: &Line<'_>, artifact: &Artifact) -> Result<Bytes, FetchError> {
+    if artifact.kind.as_deref() == Some("git/repo") {
+        return repository::fetch(line, artifact).await;
+    }
     match line.account.kind {
         AccountKind::Embedded => embedded::fetch(line.max_bytes, artifact),
         AccountKind::Http => http::fetch(line, artifact).await,
         AccountKind::Github => github::fetch(line, artifact).await,
         AccountKind::Gitlab => gitlab::fetch(line, artifact).await,
         AccountKind::Bitbucket => bitbucket::fetch(line, artifact).await,
+        AccountKind::Helm => helm::fetch(line, artifact).await,
+        AccountKind::Docker => oci::fetch(line, artifact).await,
         AccountKind::Local => local::fetch(line, artifact).await,
     }
 }

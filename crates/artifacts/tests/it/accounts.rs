@@ -110,6 +110,7 @@ fn everything_wrong_with_the_accounts_is_named_at_once() {
         {"name": "a", "kind": "http", "token": "secret"},
         {"name": "a", "kind": "http", "url": "ftp://x"},
         {"name": "b", "kind": "local"},
+        {"name": "c", "kind": "helm"},
         {"name": " ", "kind": "http"},
         {"name": "d", "kind": "http", "url": "https://x.example", "password": "secret"},
     ]))
@@ -127,6 +128,7 @@ fn everything_wrong_with_the_accounts_is_named_at_once() {
         "\"a\" cannot be used: there are two of that name",
         "\"a\" cannot be used: its url is no http or https address",
         "\"b\" cannot be used: it needs a directory",
+        "\"c\" cannot be used: it needs a url",
         "\" \" cannot be used: it needs a name",
         "\"d\" cannot be used: a password needs a username",
     ];
@@ -143,11 +145,14 @@ fn lists_show_names_and_types_and_no_secret() {
         {"name": "embedded-artifact", "kind": "http"},
     ]));
     let shown = serde_json::to_value(fetcher.credentials()).unwrap();
-    assert_eq!(shown[0], json!({"name": "hub", "types": ["github/file"]}));
+    assert_eq!(
+        shown[0],
+        json!({"name": "hub", "types": ["github/file", "git/repo"]})
+    );
     assert_eq!(
         shown[1],
         json!({"name": "embedded-artifact", "types": ["http/file"]})
     );
-    assert_eq!(shown.as_array().unwrap().len(), 5, "{shown}");
+    assert_eq!(shown.as_array().unwrap().len(), 6, "{shown}");
     assert!(!shown.to_string().contains("secret"));
 }
