@@ -18,6 +18,7 @@ use crate::admission::AdmissionTable;
 use crate::clock::{Clock, Entropy};
 use crate::environment::{DecisionEnvironment, TEMPLATES};
 use crate::error::EngineError;
+use crate::lookup::Lookup;
 use crate::notice::Notice;
 use crate::recovery::recover;
 use crate::shard::{Message, Shard};
@@ -39,6 +40,8 @@ pub struct EngineOptions {
     pub time_zone: String,
     /// Fetches what expressions ask for; without it they get nothing.
     pub fetcher: Option<Arc<dyn Fetcher>>,
+    /// Finds templates and applications; without it there are none.
+    pub lookup: Option<Arc<dyn Lookup>>,
 }
 
 impl Default for EngineOptions {
@@ -47,6 +50,7 @@ impl Default for EngineOptions {
             shards: 4,
             time_zone: "America/Los_Angeles".to_owned(),
             fetcher: None,
+            lookup: None,
         }
     }
 }
@@ -91,6 +95,7 @@ impl Shared {
             entropy: &*self.entropy,
             store: &self.store,
             templates: &self.templates,
+            lookup: self.options.lookup.as_deref(),
         }
     }
 

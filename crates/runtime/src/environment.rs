@@ -8,6 +8,7 @@ use spindrift_expressions::{Environment as Answers, Fetch, Fetched, TemplateCach
 use spindrift_model::{Map, Millis};
 
 use crate::clock::Entropy;
+use crate::lookup::Lookup;
 
 /// So many parsed templates are kept.
 pub(crate) const TEMPLATES: usize = 4_096;
@@ -18,6 +19,7 @@ pub(crate) struct DecisionEnvironment<'e> {
     pub(crate) entropy: &'e dyn Entropy,
     pub(crate) store: &'e Arc<dyn Store>,
     pub(crate) templates: &'e TemplateCache,
+    pub(crate) lookup: Option<&'e dyn Lookup>,
 }
 
 impl Answers for DecisionEnvironment<'_> {
@@ -32,6 +34,11 @@ impl Answers for DecisionEnvironment<'_> {
     fn pipeline_id(&self, application: &str, name: &str) -> Option<String> {
         let found = self.store.pipeline_named(application, name).ok().flatten();
         found.map(|pipeline| pipeline.id.to_string())
+    }
+
+    fn application_attributes(&self, application: &str) -> Option<Map> {
+        let found = self.lookup?.application(application);
+        found.ok().flatten()
     }
 }
 

@@ -38,7 +38,21 @@ impl Engine {
         &self,
         document: Value,
     ) -> Result<(Pipeline, Vec<Problem>), Vec<Problem>> {
-        check_pipeline(self.stages(), document)
+        let (pipeline, mut problems) = check_pipeline(self.stages(), document)?;
+        match self.check_expanded(&pipeline.document) {
+            Ok(more) => problems.extend(more),
+            Err(EngineError::Invalid(more)) => problems.extend(more),
+            Err(error) => problems.push(Problem::error(
+                Pointer::root().key("template"),
+                "template.unreadable",
+                error.to_string(),
+            )),
+        }
+        if problems.iter().any(Problem::is_error) {
+            Err(problems)
+        } else {
+            Ok((pipeline, problems))
+        }
     }
 
     /// Saves a pipeline; it is on disk when this returns.

@@ -149,7 +149,8 @@ impl Engine {
 
     /// Makes the execution, with what the pipeline's own expressions read from URLs. Those of `v4` stages are fetched when
     /// the stages start.
-    async fn plan_with_pages(&self, request: StartRequest) -> Result<RunState, EngineError> {
+    async fn plan_with_pages(&self, mut request: StartRequest) -> Result<RunState, EngineError> {
+        request.pipeline = self.runnable(request.pipeline)?;
         let mut answers = BTreeMap::new();
         loop {
             let (state, asked) = self.plan_knowing(&request, &answers)?;
@@ -171,7 +172,8 @@ impl Engine {
     }
 
     /// Makes the execution that a request would start, and starts nothing. What it would fetch stays as it is written.
-    pub fn plan(&self, request: StartRequest) -> Result<RunState, EngineError> {
+    pub fn plan(&self, mut request: StartRequest) -> Result<RunState, EngineError> {
+        request.pipeline = self.runnable(request.pipeline)?;
         let (state, _) = self.plan_knowing(&request, &BTreeMap::new())?;
         Ok(state)
     }

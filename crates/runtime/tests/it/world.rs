@@ -174,6 +174,7 @@ pub fn engine(
             shards: 2,
             time_zone: "UTC".to_owned(),
             fetcher: Some(Arc::new(Pages)),
+            ..EngineOptions::default()
         },
         Arc::new(VirtualClock::new(base)),
         Arc::new(Seeded::new(seed)),

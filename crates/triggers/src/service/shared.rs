@@ -1,10 +1,11 @@
 //! The service as its users hold it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use spindrift_engine::{PipelineRevision, StoreError};
-use spindrift_model::{Millis, PipelineId};
+use spindrift_model::{Map, Millis, PipelineId};
 use spindrift_outbound::Outbound;
 use spindrift_runtime::{Engine, EngineError, Entropy};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -125,7 +126,8 @@ impl Shared {
     }
 
     fn take(&self, revision: &PipelineRevision) {
-        let document = unsealed(&revision.document, self.sealer(), || self.unguessable());
+        let runs = self.runs(revision);
+        let document = unsealed(&runs, self.sealer(), || self.unguessable());
         let (triggers, _) = parse_triggers_in(&document, &revision.id, &self.options.time_zone);
         let scheduled = triggers
             .iter()
@@ -134,6 +136,18 @@ impl Shared {
         self.index_mut().replace(&revision.id, triggers);
         self.tell_keeper(&revision.id);
         self.saves.send_replace(());
+    }
+
+    /// The pipeline that runs: one that is made of a template has its template's triggers, too.
+    fn runs<'r>(&self, revision: &'r PipelineRevision) -> Cow<'r, Map> {
+        match self.engine.expand(&revision.document) {
+            Ok(None) => Cow::Borrowed(&revision.document),
+            Ok(Some(expanded)) => Cow::Owned(expanded.document),
+            Err(error) => {
+                tracing::warn!(pipeline = %revision.id, %error, "the triggers of its template cannot be read");
+                Cow::Borrowed(&revision.document)
+            }
+        }
     }
 
     fn drop_pipeline(&self, pipeline: &PipelineId) {
