@@ -7,6 +7,7 @@
 //! - A stage that cannot be carried out as it is written fails with a message that names the member and what to do.
 
 mod artifacts;
+mod catalog;
 mod depends_on_execution;
 mod evaluate_variables;
 mod fields;
@@ -23,6 +24,7 @@ mod wait_until;
 mod webhook;
 pub mod window;
 
+pub use catalog::{CatalogJob, CatalogJobs, JobAuthor, JobDone};
 pub use precondition::{ClusterQuery, ClusterSizes};
 pub use registry::{Services, check, registry};
 pub use server_group::{AccountClusterSizes, Guards, NoGuards, TrafficRules};

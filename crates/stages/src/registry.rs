@@ -7,6 +7,7 @@ use spindrift_engine::{Registry, StageType};
 use spindrift_model::{Pointer, Problem, StageConfig};
 use spindrift_outbound::Outbound;
 
+use crate::catalog::{CatalogJobs, CatalogStage, KINDS};
 use crate::depends_on_execution::DependsOnExecution;
 use crate::evaluate_variables::EvaluateVariables;
 use crate::manual_judgment::ManualJudgment;
@@ -36,6 +37,8 @@ pub struct Services {
     pub accounts: Arc<dyn Accounts>,
     /// The traffic guards of applications.
     pub traffic: TrafficRules,
+    /// Who keeps applications, projects, templates and pipelines; without it a change of them fails.
+    pub catalog: Option<Arc<dyn CatalogJobs>>,
     /// Whether a child pipeline's outputs stay with it where a stage says nothing about that.
     pub skip_downstream_output: bool,
 }
@@ -49,6 +52,7 @@ impl Services {
             preconfigured_webhooks: Vec::new(),
             roles: None,
             cluster_sizes: None,
+            catalog: None,
             accounts: Arc::new(NoAccounts),
             traffic: TrafficRules::default(),
             skip_downstream_output: false,
@@ -107,6 +111,13 @@ pub fn registry(services: Services) -> Registry {
     let server_groups = server_group::types(&clouds);
     for stage_type in types.into_iter().chain(server_groups) {
         registry.add(stage_type);
+    }
+    for (name, kind) in KINDS {
+        registry.add(Arc::new(CatalogStage {
+            name,
+            kind,
+            jobs: services.catalog.clone(),
+        }));
     }
     registry
 }

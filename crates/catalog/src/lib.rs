@@ -1,0 +1,26 @@
+//! Applications, projects and pipeline templates: what people keep beside their pipelines.
+//!
+//! [`Catalog`] is the service that API and jobs use; [`StoredLookup`] is what the engine reads of it when it makes a pipeline
+//! of a template. Everything is kept in records of the store, each with its revisions; what a document means is in `model`.
+//!
+//! Invariants:
+//! - A change and its revision are one commit; a change that changes nothing makes no revision.
+//! - A job that is performed again after a crash finds the revision it made, and makes no second one.
+//! - A template that pipelines depend on is not deleted.
+
+mod applications;
+mod error;
+mod jobs;
+mod late;
+mod lookup;
+mod projects;
+mod service;
+mod shelf;
+mod templates;
+
+pub use error::CatalogError;
+pub use late::LateJobs;
+pub use lookup::StoredLookup;
+pub use service::{Author, Catalog, CatalogOptions, Dependencies};
+pub use shelf::Revision;
+pub use templates::{Selector, StoredTemplate};
