@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use spindrift_artifacts::FetchError;
+use spindrift_catalog::CatalogError;
 use spindrift_engine::{Refusal, StoreError};
 use spindrift_model::{ParseError, Pointer, Problem};
 use spindrift_runtime::EngineError;
@@ -153,6 +155,40 @@ impl From<EngineError> for HttpProblem {
             EngineError::Unavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
                 .with_header(header::RETRY_AFTER, RETRY_AFTER),
         }
+    }
+}
+
+impl From<CatalogError> for HttpProblem {
+    fn from(error: CatalogError) -> Self {
+        let message = error.to_string();
+        match error {
+            CatalogError::Unknown(_) => Self::not_found(message),
+            CatalogError::Conflict(_) | CatalogError::InUse { .. } => {
+                Self::new(StatusCode::CONFLICT, message)
+            }
+            CatalogError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<FetchError> for HttpProblem {
+    fn from(error: FetchError) -> Self {
+        let message = error.to_string();
+        let forbidden = error.is_forbidden();
+        let status = match error {
+            FetchError::Outbound(_) if forbidden => StatusCode::FORBIDDEN,
+            FetchError::UnknownType(..)
+            | FetchError::Incomplete { .. }
+            | FetchError::NoAccount(_)
+            | FetchError::Elsewhere { .. } => StatusCode::BAD_REQUEST,
+            FetchError::Answer { status: 404, .. } => StatusCode::NOT_FOUND,
+            FetchError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            FetchError::Account { .. }
+            | FetchError::Answer { .. }
+            | FetchError::Unreadable { .. }
+            | FetchError::Outbound(_) => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(status, message)
     }
 }
 

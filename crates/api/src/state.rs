@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use spindrift_artifacts::Artifacts;
+use spindrift_catalog::{Catalog, CatalogError};
 use spindrift_runtime::{Engine, EngineError};
 use spindrift_triggers::Triggers;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,8 @@ pub struct ApiOptions {
     pub limits: Limits,
     /// Whether `/echo` answers with the request it was sent: for demonstrations of the webhook stage.
     pub echo: bool,
+    /// What fetches the content of artifacts.
+    pub artifacts: Option<Artifacts>,
     /// The figures for `/metrics`, from [`install_metrics`](crate::install_metrics).
     pub metrics: Option<PrometheusHandle>,
 }
@@ -39,6 +43,7 @@ impl Default for ApiOptions {
             local_hosts: Vec::new(),
             limits: Limits::default(),
             echo: true,
+            artifacts: None,
             metrics: None,
         }
     }
@@ -53,17 +58,19 @@ pub struct ApiState {
 struct Shared {
     engine: Engine,
     triggers: Triggers,
+    catalog: Catalog,
     options: ApiOptions,
     closing: CancellationToken,
 }
 
 impl ApiState {
-    /// The API of an engine and its triggers.
-    pub fn new(engine: Engine, triggers: Triggers, options: ApiOptions) -> Self {
+    /// The API of an engine, its triggers, and what is kept beside its pipelines.
+    pub fn new(engine: Engine, triggers: Triggers, catalog: Catalog, options: ApiOptions) -> Self {
         let closing = CancellationToken::new();
         let shared = Arc::new(Shared {
             engine,
             triggers,
+            catalog,
             options,
             closing,
         });
@@ -80,6 +87,11 @@ impl ApiState {
         &self.shared.triggers
     }
 
+    /// Applications, projects and templates.
+    pub fn catalog(&self) -> &Catalog {
+        &self.shared.catalog
+    }
+
     /// How the API is set up.
     pub fn options(&self) -> &ApiOptions {
         &self.shared.options
@@ -88,6 +100,15 @@ impl ApiState {
     /// What a request may cost.
     pub fn limits(&self) -> &Limits {
         &self.shared.options.limits
+    }
+
+    /// Answers a question of the catalog, away from the threads that serve connections.
+    pub(crate) async fn browse<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Catalog) -> Result<T, CatalogError> + Send + 'static,
+    ) -> Result<T, HttpProblem> {
+        let catalog = self.shared.catalog.clone();
+        self.read(move |_| Ok(question(&catalog)?)).await
     }
 
     /// Answers a question that reads much of the store, away from the threads that serve connections.

@@ -9,6 +9,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 use spindrift_api::{ApiToken, Limits};
+use spindrift_artifacts::ArtifactAccount;
 use spindrift_model::{JsonLimits, Millis};
 use spindrift_outbound::Policy;
 use spindrift_runtime::Retention;
@@ -36,6 +37,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// What pipelines may reach over HTTP.
     pub outbound: Policy,
+    /// Where artifacts are fetched from.
+    pub artifacts: ArtifactConfig,
     /// What starts runs by itself.
     pub triggers: TriggerConfig,
     /// Registries that are asked for new images.
@@ -57,6 +60,7 @@ impl Default for Config {
             limits: LimitConfig::default(),
             retention: RetentionConfig::default(),
             outbound: Policy::default(),
+            artifacts: ArtifactConfig::default(),
             triggers: TriggerConfig::default(),
             registries: Vec::new(),
             tokens: Vec::new(),
@@ -153,6 +157,25 @@ impl Default for LimitConfig {
             body_bytes: 10 * 1024 * 1024,
             depth: 100,
             timeout_s: 30,
+        }
+    }
+}
+
+/// Where artifacts are fetched from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArtifactConfig {
+    /// The largest artifact, in MiB.
+    pub max_mib: u64,
+    /// The accounts besides those that every server has.
+    pub accounts: Vec<ArtifactAccount>,
+}
+
+impl Default for ArtifactConfig {
+    fn default() -> Self {
+        Self {
+            max_mib: 32,
+            accounts: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use spindrift_api::{ApiOptions, ApiState, check_address, install_metrics};
+use spindrift_catalog::{Catalog, CatalogOptions, LateJobs};
 use spindrift_model::Value;
 use spindrift_runtime::SaveRequest;
 use spindrift_triggers::Triggers;
@@ -40,14 +41,19 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
         demo::prepare(&mut config, address)?;
     }
     let store = Arc::new(wiring::open_store(&config.data, &config)?);
-    let engine = wiring::engine(Arc::clone(&store) as _, wiring::stages(&config)?, &config);
+    let jobs = LateJobs::default();
+    let traffic = wiring::traffic(Arc::clone(&store) as _);
+    let stages = wiring::stages_with(&config, Some(Arc::new(jobs.clone())), traffic)?;
+    let engine = wiring::engine(Arc::clone(&store) as _, stages, &config);
     let vault = wiring::vault(&config.data)?;
     let triggers = wiring::triggers(&engine, &vault, &config)?;
+    let catalog = Catalog::new(engine.clone(), triggers.clone(), CatalogOptions::default());
+    jobs.set(&catalog);
     for file in &arguments.pipelines {
         save(&triggers, file).await?;
     }
     engine.keep_clean(config.retention());
-    let state = ApiState::new(engine.clone(), triggers.clone(), options);
+    let state = ApiState::new(engine.clone(), triggers.clone(), catalog, options);
     let mut signals = StopSignals::new().context("signals cannot be waited for")?;
     say!(
         "spindrift {} listens on http://{address} (data in {})",
@@ -69,6 +75,7 @@ fn api_options(config: &Config, echo: bool) -> anyhow::Result<ApiOptions> {
         tokens: config.api_tokens()?,
         limits: config.api_limits(),
         echo,
+        artifacts: Some(wiring::artifacts(config)?),
         metrics: Some(install_metrics().context("figures cannot be collected")?),
         ..ApiOptions::default()
     })

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use spindrift_artifacts::{ArtifactOptions, Artifacts};
+use spindrift_catalog::StoredLookup;
 use spindrift_engine::{BoxFuture, Registry, Store};
 use spindrift_outbound::{Outbound, Policy, Request};
 use spindrift_runtime::{Engine, EngineOptions, Fetcher, SystemClock, SystemEntropy};
-use spindrift_stages::{Roles, Services, registry};
+use spindrift_stages::{CatalogJobs, Roles, Services, TrafficRules, registry};
 use spindrift_store::{SledStore, StoreOptions};
 use spindrift_triggers::{Secret, Secrets, SignaturePolicy, TriggerOptions, Triggers};
 use spindrift_vault::Vault;
@@ -19,8 +21,17 @@ use crate::registries;
 /// The largest body that an expression may fetch: the largest value it may have.
 const LARGEST_PAGE: u64 = 1024 * 1024;
 
-/// Every stage type, as configured.
+/// Every stage type, as configured; without a catalog, those that change it fail.
 pub fn stages(config: &Config) -> anyhow::Result<Registry> {
+    stages_with(config, None, TrafficRules::default())
+}
+
+/// Every stage type, as configured, with what changes the catalog and what is read of it.
+pub fn stages_with(
+    config: &Config,
+    catalog: Option<Arc<dyn CatalogJobs>>,
+    traffic: TrafficRules,
+) -> anyhow::Result<Registry> {
     let outbound = Outbound::new(config.outbound.clone()).context("outbound cannot be used")?;
     for webhook in &config.webhooks {
         let problems = webhook.problems();
@@ -36,6 +47,8 @@ pub fn stages(config: &Config) -> anyhow::Result<Registry> {
     Ok(registry(Services {
         preconfigured_webhooks: config.webhooks.clone(),
         roles: Some(Arc::new(ConfiguredRoles(roles))),
+        catalog,
+        traffic,
         ..Services::new(outbound)
     }))
 }
@@ -56,6 +69,7 @@ pub fn engine(store: Arc<dyn Store>, stages: Registry, config: &Config) -> Engin
     let options = EngineOptions {
         time_zone: config.time_zone.clone(),
         fetcher: Some(Arc::new(Pages::new(config.outbound.clone()))),
+        lookup: Some(Arc::new(StoredLookup::new(Arc::clone(&store)))),
         ..EngineOptions::default()
     };
     Engine::start(
@@ -101,6 +115,27 @@ pub fn triggers(engine: &Engine, vault: &Arc<Vault>, config: &Config) -> anyhow:
     };
     Triggers::start(engine.clone(), options, Arc::new(SystemEntropy))
         .context("the triggers cannot be started")
+}
+
+/// The traffic guards of the applications of a store.
+pub fn traffic(store: Arc<dyn Store>) -> TrafficRules {
+    TrafficRules {
+        guards: Arc::new(StoredLookup::new(store)),
+        ..TrafficRules::default()
+    }
+}
+
+/// What fetches the content of artifacts, as configured.
+pub fn artifacts(config: &Config) -> anyhow::Result<Artifacts> {
+    let outbound = Outbound::new(config.outbound.clone()).context("outbound cannot be used")?;
+    let options = ArtifactOptions {
+        accounts: config.artifacts.accounts.clone(),
+        max_bytes: config.artifacts.max_mib.saturating_mul(1024 * 1024),
+    };
+    Artifacts::new(outbound, options).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow!(lines.join("; "))
+    })
 }
 
 /// The roles of the users that the configuration names.

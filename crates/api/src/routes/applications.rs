@@ -1,34 +1,38 @@
-//! The applications that have pipelines or executions.
+//! Applications.
 
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
+use spindrift_catalog::Revision;
+use spindrift_model::Map;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::path::Segments;
 use crate::problem::HttpProblem;
+use crate::query::Query;
 use crate::state::ApiState;
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
+        .routes(routes!(history))
 }
 
-/// The applications, by name.
-#[utoipa::path(get, path = "/applications", tag = "applications", responses((status = 200, body = Vec<Object>)))]
-async fn list(State(state): State<ApiState>) -> Result<Json<Vec<Value>>, HttpProblem> {
-    let names = state.engine().store().applications()?;
-    let mut names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    names.sort();
-    names.dedup();
-    Ok(Json(
-        names
-            .into_iter()
-            .map(|name| json!({"name": name}))
-            .collect(),
-    ))
+/// The applications, by name: those that were saved, and those that have pipelines.
+#[utoipa::path(get, path = "/applications", tag = "applications",
+    params(("owner" = Option<String>, Query, description = "Only those with this e-mail address.")),
+    responses((status = 200, body = Vec<Object>)))]
+async fn list(State(state): State<ApiState>, query: Query) -> Result<Json<Vec<Map>>, HttpProblem> {
+    let mut all = state.browse(|catalog| catalog.applications()).await?;
+    if let Some(owner) = query.text("owner") {
+        all.retain(|application| {
+            let email = application.get("email").and_then(Value::as_str);
+            email.is_some_and(|email| email.eq_ignore_ascii_case(owner.trim()))
+        });
+    }
+    Ok(Json(all))
 }
 
 /// One application.
@@ -38,14 +42,44 @@ async fn get(
     State(state): State<ApiState>,
     Segments(application): Segments<String>,
 ) -> Result<Json<Value>, HttpProblem> {
-    let names = state.engine().store().applications()?;
-    let name = application.to_lowercase();
-    if !names.iter().any(|known| known.to_lowercase() == name) {
-        return Err(HttpProblem::not_found(format!(
-            "Application not found (id: {application})"
-        )));
-    }
+    let name = application.clone();
+    let found = state
+        .browse(move |catalog| catalog.application(&name))
+        .await?;
+    let Some(attributes) = found else {
+        return Err(unknown(&application));
+    };
+    let name = attributes.get("name").cloned();
     Ok(Json(
-        json!({"name": name, "attributes": {"name": name}, "clusters": {}}),
+        json!({"name": name, "attributes": attributes, "clusters": {}}),
     ))
+}
+
+/// What an application was, newest first, also when it was deleted.
+#[utoipa::path(get, path = "/applications/{application}/history", tag = "applications",
+    params(("application" = String, Path), ("limit" = Option<usize>, Query)), responses((status = 200, body = Vec<Object>)))]
+async fn history(
+    State(state): State<ApiState>,
+    Segments(application): Segments<String>,
+    query: Query,
+) -> Result<Json<Vec<Map>>, HttpProblem> {
+    let limit = query.page("limit", 20)?;
+    let revisions = state.catalog().application_history(&application, limit)?;
+    if revisions.is_empty() && state.catalog().application(&application)?.is_none() {
+        return Err(unknown(&application));
+    }
+    Ok(Json(revisions.into_iter().map(shown).collect()))
+}
+
+fn shown(revision: Revision) -> Map {
+    let mut document = revision.document;
+    document.insert("revision".to_owned(), revision.revision.into());
+    if revision.deleted {
+        document.insert("deleted".to_owned(), true.into());
+    }
+    document
+}
+
+fn unknown(application: &str) -> HttpProblem {
+    HttpProblem::not_found(format!("Application not found (id: {application})"))
 }

@@ -2,6 +2,7 @@
 
 mod about;
 mod applications;
+mod artifacts;
 mod catalog;
 mod configs;
 mod cron;
@@ -11,11 +12,13 @@ mod events;
 mod executions;
 mod health;
 mod history;
+mod projects;
 mod search;
 mod stages;
 mod starting;
 mod strategies;
 mod tasks;
+mod templates;
 mod trigger_events;
 mod webhooks;
 
@@ -38,6 +41,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(about::routes())
         .merge(applications::routes())
+        .merge(artifacts::routes())
         .merge(configs::routes())
         .merge(cron::routes())
         .merge(evaluate::routes())
@@ -45,11 +49,13 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .merge(executions::routes())
         .merge(health::routes())
         .merge(history::routes())
+        .merge(projects::routes())
         .merge(search::routes())
         .merge(stages::routes())
         .merge(starting::routes())
         .merge(strategies::routes())
         .merge(tasks::routes())
+        .merge(templates::routes())
         .merge(trigger_events::routes())
         .merge(webhooks::routes())
 }
@@ -113,6 +119,7 @@ mod tests {
     use axum::http::Request;
     use axum::routing::get;
     use http_body_util::BodyExt;
+    use spindrift_catalog::{Catalog, CatalogOptions};
     use spindrift_engine::Registry;
     use spindrift_runtime::{Engine, EngineOptions, SystemClock, SystemEntropy};
     use spindrift_store::MemoryStore;
@@ -132,7 +139,9 @@ mod tests {
             TriggerOptions::default(),
             Arc::new(SystemEntropy),
         );
-        let state = ApiState::new(engine, triggers.unwrap(), crate::ApiOptions::default());
+        let triggers = triggers.unwrap();
+        let catalog = Catalog::new(engine.clone(), triggers.clone(), CatalogOptions::default());
+        let state = ApiState::new(engine, triggers, catalog, crate::ApiOptions::default());
         let broken = async || -> () { panic!("a bug") };
         let routes = Router::new()
             .route("/broken", get(broken))

@@ -1,11 +1,17 @@
 //! Ad-hoc tasks: runs of stages that belong to no pipeline.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use serde_json::json;
 use spindrift_engine::{ExecutionQuery, Scope};
-use spindrift_model::{Execution, ExecutionKind, Map, Pointer, Value};
-use spindrift_runtime::Engine;
+use spindrift_model::{Execution, ExecutionId, ExecutionKind, Map, Pointer, Value};
+use spindrift_runtime::{Engine, Notice};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,6 +27,23 @@ use crate::state::ApiState;
 
 /// The last page of a list of tasks.
 const MAX_PAGES: usize = 100;
+
+/// Stages that only change documents: a task of these is answered when it has ended, since Spinnaker's command line asks once
+/// and then sleeps for a second.
+const QUICK: [&str; 9] = [
+    "createApplication",
+    "updateApplication",
+    "upsertApplication",
+    "deleteApplication",
+    "upsertProject",
+    "deleteProject",
+    "savePipeline",
+    "updatePipeline",
+    "deletePipeline",
+];
+
+/// So long such a task is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -67,10 +90,33 @@ async fn submit(
     let mut request = starting::request(&identity, document, trigger)
         .map_err(|problem| problem.moved("/stages", "job"))?;
     request.kind = ExecutionKind::Orchestration;
+    let quick = request
+        .pipeline
+        .stages
+        .iter()
+        .all(|stage| QUICK.contains(&stage.kind.as_str()));
+    let mut news = state.engine().watch();
     let submitted = state.engine().submit(request).await?;
+    let id = &submitted.execution.id;
+    if quick {
+        // Who asks later sees how it ended, as who asks at once mostly does.
+        let _ = timeout(PATIENCE, end_of(&mut news, id)).await;
+    }
     Ok(Json(Reference {
-        path: format!("/tasks/{}", submitted.execution.id),
+        path: format!("/tasks/{id}"),
     }))
+}
+
+/// Returns when the execution has ended, or nobody can tell any more.
+async fn end_of(news: &mut Receiver<Arc<Notice>>, id: &ExecutionId) {
+    loop {
+        match news.recv().await {
+            Ok(notice) if notice.execution == *id && notice.has_ended() => return,
+            Ok(_) => {}
+            // The notice may be among those that were missed.
+            Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+        }
+    }
 }
 
 /// A task.

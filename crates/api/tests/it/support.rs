@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use spindrift_api::{ApiOptions, ApiState, router};
+use spindrift_artifacts::{ArtifactOptions, Artifacts};
+use spindrift_catalog::{Catalog, CatalogOptions, LateJobs, StoredLookup};
 use spindrift_outbound::{Outbound, Policy};
 use spindrift_runtime::{Clock, Engine, EngineOptions, Entropy};
 use spindrift_stages::{Services, registry};
@@ -83,10 +85,17 @@ impl Api {
         let clock = Arc::new(AtomicI64::new(START));
         let store = Arc::new(MemoryStore::new());
         let outbound = Outbound::new(Policy::default()).unwrap();
+        let jobs = LateJobs::default();
         let engine = Engine::start(
             store.clone(),
-            registry(Services::new(outbound)),
-            EngineOptions::default(),
+            registry(Services {
+                catalog: Some(Arc::new(jobs.clone())),
+                ..Services::new(outbound.clone())
+            }),
+            EngineOptions {
+                lookup: Some(Arc::new(StoredLookup::new(store.clone()))),
+                ..EngineOptions::default()
+            },
             Arc::new(TestClock(clock.clone())),
             Arc::new(Counter(AtomicU64::new(0))),
         );
@@ -95,7 +104,15 @@ impl Api {
             TriggerOptions::default(),
             Arc::new(Counter(AtomicU64::new(1 << 32))),
         );
-        let state = ApiState::new(engine, triggers.unwrap(), options);
+        let triggers = triggers.unwrap();
+        let catalog = Catalog::new(engine.clone(), triggers.clone(), CatalogOptions::default());
+        jobs.set(&catalog);
+        let artifacts = Artifacts::new(outbound, ArtifactOptions::default()).unwrap();
+        let options = ApiOptions {
+            artifacts: Some(artifacts),
+            ..options
+        };
+        let state = ApiState::new(engine, triggers, catalog, options);
         let router = router(state.clone());
         Self {
             state,
