@@ -8,7 +8,7 @@ use crate::authority::acting_as;
 use crate::effect::IdempotencyKey;
 use crate::launch::Launcher;
 use crate::run::{Run, is_under_way};
-use crate::task::{ARTIFACTS, EffectTask, TaskInput};
+use crate::task::{ARTIFACTS, EffectTask, RESOLVED, TaskInput};
 
 /// The input of a task; `None` when the run has no such task.
 pub fn task_input(
@@ -83,7 +83,7 @@ fn inherited(run: &Run, serial: Serial, keys: &[&str]) -> Map {
     let mut found = Map::new();
     for key in keys {
         let value = match *key {
-            ARTIFACTS => artifacts_before(run, serial).map(Value::Array),
+            ARTIFACTS | RESOLVED => lists_before(run, serial, key).map(Value::Array),
             key => run.inherited(serial, key).cloned(),
         };
         found.extend(value.map(|value| ((*key).to_owned(), value)));
@@ -92,11 +92,11 @@ fn inherited(run: &Run, serial: Serial, keys: &[&str]) -> Map {
 }
 
 /// What all stages before have put out, nearest first: artifacts add up, where another member hides those further away
-/// (Orca's `StageContext.getAll`, as `ArtifactUtils.getArtifacts` asks it).
-fn artifacts_before(run: &Run, serial: Serial) -> Option<Vec<Value>> {
+/// (Orca's `StageContext.getAll`, as `ArtifactUtils` asks it).
+fn lists_before(run: &Run, serial: Serial, key: &str) -> Option<Vec<Value>> {
     let mut lists = run
         .ancestors(serial)
-        .filter_map(|stage| stage.outputs.get(ARTIFACTS)?.as_array())
+        .filter_map(|stage| stage.outputs.get(key)?.as_array())
         .peekable();
     lists.peek()?;
     Some(lists.flatten().cloned().collect())

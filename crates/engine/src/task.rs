@@ -13,6 +13,8 @@ use crate::view::StageView;
 
 /// The member of contexts, outputs and triggers that lists artifacts.
 pub(crate) const ARTIFACTS: &str = "artifacts";
+/// The member of contexts, outputs and triggers that says what expected artifacts were bound to.
+pub(crate) const RESOLVED: &str = "resolvedExpectedArtifacts";
 
 /// A future that owns what it needs.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

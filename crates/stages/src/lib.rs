@@ -11,6 +11,7 @@ mod catalog;
 mod depends_on_execution;
 mod evaluate_variables;
 mod fields;
+mod manifest;
 mod manual_judgment;
 mod noop;
 mod pipeline;

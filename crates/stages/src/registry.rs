@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use spindrift_artifacts::ArtifactFetcher;
 use spindrift_cloud_driver::{Accounts, NoAccounts};
 use spindrift_engine::{Registry, StageType};
 use spindrift_model::{Pointer, Problem, StageConfig};
@@ -10,6 +11,7 @@ use spindrift_outbound::Outbound;
 use crate::catalog::{CatalogJobs, CatalogStage, KINDS};
 use crate::depends_on_execution::DependsOnExecution;
 use crate::evaluate_variables::EvaluateVariables;
+use crate::manifest::{DeployManifest, PlanManifest};
 use crate::manual_judgment::ManualJudgment;
 use crate::noop::Noop;
 use crate::pipeline::{MonitorPipeline, Pipeline};
@@ -39,6 +41,8 @@ pub struct Services {
     pub traffic: TrafficRules,
     /// Who keeps applications, projects, templates and pipelines; without it a change of them fails.
     pub catalog: Option<Arc<dyn CatalogJobs>>,
+    /// What fetches artifacts; without it a stage whose source is one fails.
+    pub artifacts: Option<Arc<dyn ArtifactFetcher>>,
     /// Whether a child pipeline's outputs stay with it where a stage says nothing about that.
     pub skip_downstream_output: bool,
 }
@@ -55,6 +59,7 @@ impl Services {
             catalog: None,
             accounts: Arc::new(NoAccounts),
             traffic: TrafficRules::default(),
+            artifacts: None,
             skip_downstream_output: false,
         }
     }
@@ -80,7 +85,7 @@ pub fn registry(services: Services) -> Registry {
             }));
         }
     }
-    let types: [Arc<dyn StageType>; 12] = [
+    let types: [Arc<dyn StageType>; 14] = [
         Arc::new(Wait),
         Arc::new(WaitUntil),
         Arc::new(ManualJudgment),
@@ -103,6 +108,14 @@ pub fn registry(services: Services) -> Registry {
         Arc::new(DependsOnExecution),
         Arc::new(RestrictExecutionDuringTimeWindow),
         Arc::new(Noop),
+        Arc::new(DeployManifest {
+            accounts: Arc::clone(&services.accounts),
+            fetcher: services.artifacts.clone(),
+        }),
+        Arc::new(PlanManifest {
+            accounts: Arc::clone(&services.accounts),
+            fetcher: services.artifacts.clone(),
+        }),
     ];
     let clouds = Clouds {
         accounts: services.accounts.clone(),

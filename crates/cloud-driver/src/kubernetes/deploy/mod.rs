@@ -9,5 +9,6 @@ mod request;
 mod submit;
 
 pub use cleanup::{Retained, Sibling};
+pub(super) use prepare::Prepared;
 pub use request::{DeployRequest, DeploySettings, TrafficStrategy};
 pub use submit::{Deployed, DeployedObject, Effect};

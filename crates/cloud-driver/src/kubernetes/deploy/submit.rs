@@ -44,6 +44,9 @@ pub struct DeployedObject {
     /// The manifest that it was made from before; absent for Secrets and for what somebody else made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub before: Option<Value>,
+    /// Whether its pods are replaced: its pod template was changed.
+    #[serde(default)]
+    pub rolls: bool,
     /// How many replicas it is to have in the end, when it starts with fewer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub full_size: Option<u64>,
@@ -80,7 +83,7 @@ impl Kubernetes {
     /// Deploys manifests.
     ///
     /// Nothing is sent when anything about the request is wrong. When sending fails in the middle, what was sent before stays, and the error's details
-    /// name it: `applied` and `created`.
+    /// tell of it: `applied`, `created` and `objects` (the [`DeployedObject`]s).
     pub async fn deploy(&self, request: &DeployRequest) -> Result<Deployed, CloudError> {
         let Preparation {
             manifests,
@@ -160,10 +163,17 @@ impl Deployed {
             effect,
             previous: prepared.previous.as_ref().and_then(name),
             before: before.as_ref().and_then(applied_before),
+            rolls: before
+                .as_ref()
+                .is_some_and(|before| template(before) != template(&object)),
             full_size: prepared.full_size,
         });
         self.manifests.push(redacted(object));
     }
+}
+
+fn template(object: &Value) -> Option<&Value> {
+    object.pointer("/spec/template")
 }
 
 /// The manifest that an object was made from.
@@ -200,7 +210,9 @@ fn partial(error: CloudError, failed: &Prepared, deployed: &Deployed, total: usi
         names.join(", ")
     );
     let created = serde_json::to_value(&deployed.created).unwrap_or_default();
+    let objects = serde_json::to_value(&deployed.objects).unwrap_or_default();
     error
         .with_detail("applied", applied)
         .with_detail("created", created)
+        .with_detail("objects", objects)
 }

@@ -175,8 +175,10 @@ impl<'a> Wait<'a> {
     }
 
     /// The failure with its cause, and with what the cluster recorded of it.
+    ///
+    /// Exclusive, because watches cannot be shared between threads: the whole wait must be one that may move.
     async fn failure(
-        &self,
+        &mut self,
         message: String,
         object: &Value,
         trouble: Option<Trouble>,
