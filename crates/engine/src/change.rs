@@ -145,6 +145,9 @@ pub enum Change {
         stage: Serial,
         /// The position of the task.
         task: u16,
+        /// The how manieth time; 0: one more than before.
+        #[serde(default)]
+        attempt: u32,
     },
     /// The running task sleeps.
     TaskWaits {

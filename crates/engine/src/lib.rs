@@ -15,10 +15,12 @@ mod graph;
 mod input;
 mod launch;
 mod plan;
+mod replay;
 mod run;
 mod stage_type;
 mod store;
 mod task;
+mod trail;
 mod view;
 
 pub use authority::acting_as;
@@ -32,14 +34,16 @@ pub use graph::check_graph;
 pub use input::{former_input, is_performing, task_input};
 pub use launch::{ChildFailure, ChildRequest, ChildState, Launcher};
 pub use plan::{Start, plan_execution};
+pub use replay::{Replayed, replay};
 pub use run::Run;
 pub use stage_type::{ContextEdit, Registry, StageType, SyntheticPlan, SyntheticStage, TaskSpec};
 pub use store::{
-    ExecutionQuery, IndexRow, Ledger, Listed, PipelineRevision, RunState, Scope, Snapshot, Store,
+    ExecutionQuery, IndexRow, Ledger, Listed, PipelineRevision, RowChange, RunState, Scope, Store,
     StoreError, StoreHealth, Ticket, Write, outline,
 };
 pub use task::{
     BoxFuture, EffectTask, Failure, InlineTask, Outcome, Sleep, TaskInput, TaskPolicy, TaskResult,
     TaskRunner,
 };
+pub use trail::Trail;
 pub use view::StageView;

@@ -100,45 +100,11 @@ impl Run {
         }
     }
 
-    /// The run as it is kept, but for the stages.
-    pub fn to_header(&self) -> RunState {
-        let execution = &self.execution;
+    /// The run as it is kept.
+    pub fn into_state(self) -> RunState {
         RunState {
-            execution: Execution {
-                stages: Vec::new(),
-                kind: execution.kind,
-                id: execution.id.clone(),
-                root_id: execution.root_id.clone(),
-                application: execution.application.clone(),
-                name: execution.name.clone(),
-                description: execution.description.clone(),
-                pipeline_config_id: execution.pipeline_config_id.clone(),
-                build_time: execution.build_time,
-                start_time: execution.start_time,
-                end_time: execution.end_time,
-                start_time_expiry: execution.start_time_expiry,
-                status: execution.status,
-                canceled: execution.canceled,
-                canceled_by: execution.canceled_by.clone(),
-                cancellation_reason: execution.cancellation_reason.clone(),
-                limit_concurrent: execution.limit_concurrent,
-                max_concurrent_executions: execution.max_concurrent_executions,
-                keep_waiting_pipelines: execution.keep_waiting_pipelines,
-                trigger: execution.trigger.clone(),
-                notifications: execution.notifications.clone(),
-                initial_config: execution.initial_config.clone(),
-                system_notifications: execution.system_notifications.clone(),
-                spel_evaluator: execution.spel_evaluator.clone(),
-                template_variables: execution.template_variables.clone(),
-                fail_on_failed_expressions: execution.fail_on_failed_expressions,
-                time_zone: execution.time_zone.clone(),
-                authentication: execution.authentication.clone(),
-                paused: execution.paused.clone(),
-                origin: execution.origin.clone(),
-                source: execution.source.clone(),
-                version: execution.version,
-            },
-            ledger: self.ledger.clone(),
+            execution: self.execution,
+            ledger: self.ledger,
         }
     }
 
@@ -346,8 +312,15 @@ impl Run {
                     set_task_status(task, status, at, exception)
                 });
             }
-            Change::TaskPerformed { stage, task } => self.edit_task(stage, task, |task| {
-                task.attempt += 1;
+            Change::TaskPerformed {
+                stage,
+                task,
+                attempt,
+            } => self.edit_task(stage, task, |task| {
+                task.attempt = match attempt {
+                    0 => task.attempt + 1,
+                    attempt => attempt,
+                };
                 task.wait = None;
                 task.signaled = false;
             }),
@@ -371,6 +344,10 @@ impl Run {
     /// Counts one more stored version.
     pub fn advance_version(&mut self) {
         self.execution.version += 1;
+    }
+
+    pub(crate) fn set_version(&mut self, version: u64) {
+        self.execution.version = version;
     }
 
     fn edit(&mut self, serial: Serial, edit: impl FnOnce(&mut Stage)) {

@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use spindrift_model::{
-    Execution, ExecutionId, ExecutionKind, Map, Millis, PipelineId, Serial, Stage, Status,
+    Execution, ExecutionId, ExecutionKind, Map, Millis, PipelineId, Serial, Status,
 };
 
 use crate::change::{Answer, Change, Restart};
 use crate::effect::Promise;
+use crate::replay::Replayed;
 
 /// A run as it is kept: the execution, and what the engine must remember besides.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -73,15 +75,13 @@ pub struct IndexRow {
     pub queued: Option<Millis>,
 }
 
-/// The parts of a run that are written whole when its log is folded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Snapshot {
-    /// The execution without its stages, and the ledger.
-    pub header: RunState,
-    /// The stages that have changed since the last snapshot.
-    pub stages: Vec<Stage>,
-    /// The stages removed since the last snapshot.
-    pub removed: Vec<Serial>,
+/// A row in the lists that is another one now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowChange {
+    /// What it was.
+    pub before: IndexRow,
+    /// What it is.
+    pub after: IndexRow,
 }
 
 /// One write.
@@ -101,13 +101,13 @@ pub enum Write {
         /// The version it had.
         from: u64,
         /// What has changed.
-        changes: Vec<Change>,
-        /// Its row in the lists before.
-        before: IndexRow,
-        /// Its row in the lists now.
-        after: IndexRow,
-        /// The whole of what has changed lately; the log up to this version is dropped.
-        snapshot: Option<Box<Snapshot>>,
+        changes: Arc<[Change]>,
+        /// Its row in the lists, when that has changed.
+        row: Option<Box<RowChange>>,
+        /// The versions whose changes no longer say anything; see [`Trail`](crate::Trail).
+        superseded: Vec<u64>,
+        /// How many versions the log has now: a store that has lost one can tell.
+        rows: u32,
     },
     /// The execution is forgotten. Conflict: it is at another version.
     Forget {
@@ -267,11 +267,8 @@ pub trait Store: Send + Sync + 'static {
     /// A run as it is on disk, or as it will be once everything committed so far is.
     fn run(&self, id: &ExecutionId) -> Result<Option<RunState>, StoreError>;
 
-    /// The changes of a run since its last snapshot, one list for each version; `None` when the store cannot tell.
-    fn log(&self, id: &ExecutionId) -> Result<Option<Vec<Vec<Change>>>, StoreError> {
-        let _ = id;
-        Ok(None)
-    }
+    /// The same run, ready to go on.
+    fn replay(&self, id: &ExecutionId) -> Result<Option<Replayed>, StoreError>;
 
     /// An execution without the contexts, outputs and tasks of its stages (only `group` of the contexts is kept).
     fn outline(&self, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {

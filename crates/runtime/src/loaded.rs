@@ -1,19 +1,14 @@
 //! A run while it is in memory.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use spindrift_engine::{
-    Change, Decision, Effect, IndexRow, Registry, Run, RunState, Snapshot, Store, StoreError,
-    Write, next_wake,
+    Change, Effect, IndexRow, Registry, Replayed, RowChange, Run, RunState, Store, StoreError,
+    Trail, Write, next_wake,
 };
-use spindrift_model::{ExecutionId, Serial, Status};
+use spindrift_model::{Execution, ExecutionId, Serial, Status};
 use tokio_util::sync::CancellationToken;
-
-/// So many versions may lie in a run's log before it is folded into a snapshot.
-const LOG_LENGTH: usize = 64;
-
-/// A run whose log is at least this long is folded when it ends.
-const LOG_LENGTH_AT_END: usize = 8;
 
 /// A run while it is in memory, with what the shard knows of it.
 pub(crate) struct Loaded {
@@ -25,9 +20,7 @@ pub(crate) struct Loaded {
     pub(crate) performing: HashMap<(Serial, u16), (u32, CancellationToken)>,
     /// The promises being kept, by number.
     pub(crate) keeping: HashSet<u32>,
-    logged: usize,
-    dirty: BTreeSet<Serial>,
-    removed: BTreeSet<Serial>,
+    trail: Trail,
 }
 
 impl Loaded {
@@ -37,27 +30,16 @@ impl Loaded {
         id: &ExecutionId,
         stages: &Registry,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(state) = store.run(id)? else {
-            return Ok(None);
-        };
-        let log = store.log(id)?;
-        let mut loaded = Self::new(state, stages);
-        match log {
-            Some(log) => {
-                loaded.logged = log.len();
-                log.iter().flatten().for_each(|change| loaded.note(change));
-            }
-            None => {
-                let stages = &loaded.run.execution().stages;
-                loaded.dirty = stages.iter().map(|stage| stage.serial).collect();
-            }
-        }
-        Ok(Some(loaded))
+        let replayed = store.replay(id)?;
+        Ok(replayed.map(|Replayed { run, trail }| Self::of(run, trail, stages)))
     }
 
     /// Takes a run whose rows are all written, or about to be.
     pub(crate) fn new(state: RunState, stages: &Registry) -> Self {
-        let run = Run::load(state);
+        Self::of(Run::load(state), Trail::default(), stages)
+    }
+
+    fn of(run: Run, trail: Trail, stages: &Registry) -> Self {
         let index = index_row(&run, stages);
         Self {
             run,
@@ -65,69 +47,43 @@ impl Loaded {
             uncommitted: 0,
             performing: HashMap::new(),
             keeping: HashSet::new(),
-            logged: 0,
-            dirty: BTreeSet::new(),
-            removed: BTreeSet::new(),
+            trail,
         }
     }
 
-    fn note(&mut self, change: &Change) {
-        self.dirty.extend(change.touched());
-        if let Some(stage) = change.removed() {
-            self.dirty.remove(&stage);
-            self.removed.insert(stage);
-        }
-    }
-
-    /// Counts a decision as one more version, and answers with the write that makes it durable; `None` when nothing has
+    /// Counts changes as one more version, and answers with the write that makes it durable; `None` when nothing has
     /// changed.
-    pub(crate) fn advance(&mut self, decision: &Decision, stages: &Registry) -> Option<Write> {
-        let after = index_row(&self.run, stages);
-        if decision.changes.is_empty() && after == self.index {
+    pub(crate) fn advance(&mut self, changes: &Arc<[Change]>, stages: &Registry) -> Option<Write> {
+        let row = self.next_row(stages);
+        if changes.is_empty() && row.is_none() {
             return None;
         }
-        decision.changes.iter().for_each(|change| self.note(change));
-        self.logged += 1;
-        Some(self.write(decision.changes.clone(), after, false))
-    }
-
-    /// The write that folds the log into a snapshot, when it has grown long enough.
-    pub(crate) fn fold(&mut self) -> Option<Write> {
-        let ended = self.index.status.is_complete() && !self.index.busy;
-        let limit = if ended { LOG_LENGTH_AT_END } else { LOG_LENGTH };
-        if self.logged < limit {
-            return None;
-        }
-        let after = self.index.clone();
-        Some(self.write(Vec::new(), after, true))
-    }
-
-    fn write(&mut self, changes: Vec<Change>, after: IndexRow, fold: bool) -> Write {
+        let row = row.map(|after| {
+            let before = std::mem::replace(&mut self.index, after.clone());
+            Box::new(RowChange { before, after })
+        });
         let from = self.run.execution().version;
         self.run.advance_version();
-        let before = std::mem::replace(&mut self.index, after.clone());
-        let snapshot = fold.then(|| {
-            self.logged = 0;
-            let dirty = std::mem::take(&mut self.dirty);
-            Box::new(Snapshot {
-                header: self.run.to_header(),
-                stages: dirty
-                    .iter()
-                    .filter_map(|serial| self.run.stage(*serial))
-                    .cloned()
-                    .collect(),
-                removed: std::mem::take(&mut self.removed).into_iter().collect(),
-            })
-        });
-        let id = self.run.execution().id.clone();
-        Write::Advance {
-            id,
+        let superseded = self.trail.note(from + 1, changes);
+        Some(Write::Advance {
+            id: self.run.execution().id.clone(),
             from,
-            changes,
-            before,
-            after,
-            snapshot,
-        }
+            changes: Arc::clone(changes),
+            row,
+            superseded,
+            rows: self.trail.rows(),
+        })
+    }
+
+    /// The row of the run in the lists, when it is another one now. Most of it never changes.
+    fn next_row(&self, stages: &Registry) -> Option<IndexRow> {
+        let (run, row) = (&self.run, &self.index);
+        let same = row.status == run.execution().status
+            && row.busy == is_busy(run)
+            && row.queued == run.ledger().waiting
+            && row.correlation.as_deref() == correlation(run.execution())
+            && row.wake == next_wake(run, stages);
+        (!same).then(|| index_row(run, stages))
     }
 
     /// Whether nothing keeps the run in memory.
@@ -161,29 +117,28 @@ impl Loaded {
 /// The row of a run in the lists.
 pub(crate) fn index_row(run: &Run, stages: &Registry) -> IndexRow {
     let execution = run.execution();
-    let in_flight = run
-        .active()
-        .iter()
-        .filter_map(|serial| run.stage(*serial))
-        .any(|stage| {
-            stage
-                .tasks
-                .iter()
-                .any(|task| task.status == Status::Running && task.wait.is_none())
-        });
     IndexRow {
         kind: execution.kind,
         application: execution.application.clone(),
         pipeline: execution.pipeline_config_id.clone(),
         build_time: execution.build_time.unwrap_or(0),
         status: execution.status,
-        busy: in_flight || !run.ledger().promises.is_empty(),
+        busy: is_busy(run),
         wake: next_wake(run, stages),
-        correlation: execution
-            .trigger
-            .correlation_id()
-            .filter(|_| !execution.status.is_complete())
-            .map(str::to_owned),
+        correlation: correlation(execution).map(str::to_owned),
         queued: run.ledger().waiting,
     }
+}
+
+/// Whether something is under way outside.
+fn is_busy(run: &Run) -> bool {
+    let active = run.active().iter().filter_map(|serial| run.stage(*serial));
+    let mut tasks = active.flat_map(|stage| &stage.tasks);
+    !run.ledger().promises.is_empty()
+        || tasks.any(|task| task.status == Status::Running && task.wait.is_none())
+}
+
+fn correlation(execution: &Execution) -> Option<&str> {
+    let correlation = execution.trigger.correlation_id();
+    correlation.filter(|_| !execution.status.is_complete())
 }

@@ -28,18 +28,18 @@ impl Notice {
     pub(crate) fn new(
         execution: ExecutionId,
         version: u64,
-        before: Option<&IndexRow>,
+        before: Option<Status>,
         after: &IndexRow,
-        changes: &[Change],
+        changes: Arc<[Change]>,
     ) -> Self {
         Self {
             execution,
             application: after.application.clone(),
             pipeline: after.pipeline.clone(),
             status: after.status,
-            before: before.map(|row| row.status),
+            before,
             version,
-            changes: changes.into(),
+            changes,
         }
     }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
-use spindrift_engine::{Decision, Effect, Event, RunState, Setting, StoreError, Write, decide};
+use spindrift_engine::{
+    Change, Decision, Effect, Event, RunState, Setting, StoreError, Write, decide,
+};
 use spindrift_model::{Execution, ExecutionId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -70,7 +72,7 @@ struct Pending {
 
 pub(crate) struct Shard {
     shared: Arc<Shared>,
-    runs: HashMap<ExecutionId, Loaded>,
+    runs: HashMap<ExecutionId, Box<Loaded>>,
     pending: FuturesOrdered<BoxFuture<'static, Pending>>,
 }
 
@@ -119,7 +121,7 @@ impl Shard {
 
     fn create(&mut self, state: RunState, admitted: bool, reply: Reply) {
         let id = state.execution.id.clone();
-        let mut loaded = Loaded::new(state, &self.shared.stages);
+        let mut loaded = Box::new(Loaded::new(state, &self.shared.stages));
         let event = admitted.then_some(Event::Admitted);
         let decision = match event.map(|event| self.decide(&mut loaded, event)) {
             None => Decision::default(),
@@ -136,10 +138,10 @@ impl Shard {
             state,
             index: loaded.index.clone(),
         };
-        let notice = Notice::new(id.clone(), 0, None, &loaded.index, &[]);
+        let notice = Notice::new(id.clone(), 0, None, &loaded.index, Arc::default());
         loaded.uncommitted += 1;
         let execution = Arc::new(loaded.run.execution().clone());
-        self.count(&decision);
+        self.shared.stats.count(&decision.changes);
         self.runs.insert(id.clone(), loaded);
         self.commit(
             vec![write],
@@ -250,14 +252,16 @@ impl Shard {
     fn persist(
         &mut self,
         id: &ExecutionId,
-        mut loaded: Loaded,
+        mut loaded: Box<Loaded>,
         decision: Decision,
         reply: Option<Reply>,
         done: Option<oneshot::Sender<()>>,
     ) {
-        let before = loaded.index.clone();
-        let write = loaded.advance(&decision, &self.shared.stages);
-        let silent = write.is_none() && decision.effects.is_empty() && loaded.uncommitted == 0;
+        let Decision { changes, effects } = decision;
+        let before = loaded.index.status;
+        let changes: Arc<[Change]> = changes.into();
+        let write = loaded.advance(&changes, &self.shared.stages);
+        let silent = write.is_none() && effects.is_empty() && loaded.uncommitted == 0;
         if silent {
             let reply = reply.map(|reply| (reply, loaded.run.execution().clone()));
             self.put_back(id, loaded);
@@ -266,28 +270,16 @@ impl Shard {
             }
             return;
         }
-        self.count(&decision);
-        let watched =
-            self.shared.notices.receiver_count() > 0 || loaded.index.status != before.status;
+        self.shared.stats.count(&changes);
+        let watched = self.shared.notices.receiver_count() > 0 || loaded.index.status != before;
         let notice = (write.is_some() && watched).then(|| {
             let version = loaded.run.execution().version;
-            Notice::new(
-                id.clone(),
-                version,
-                Some(&before),
-                &loaded.index,
-                &decision.changes,
-            )
+            Notice::new(id.clone(), version, Some(before), &loaded.index, changes)
         });
         loaded.uncommitted += 1;
         let reply = reply.map(|reply| (reply, Arc::new(loaded.run.execution().clone())));
-        let mut writes: Vec<Write> = write.into_iter().collect();
-        if !writes.is_empty()
-            && let Some(fold) = loaded.fold()
-        {
-            writes.push(fold);
-        }
-        for effect in &decision.effects {
+        let writes: Vec<Write> = write.into_iter().collect();
+        for effect in &effects {
             if let Effect::Abandon { stage, task } = effect
                 && let Some((_, token)) = loaded.performing.remove(&(*stage, *task))
             {
@@ -298,7 +290,7 @@ impl Shard {
         self.commit(
             writes,
             Pending {
-                effects: decision.effects,
+                effects,
                 notice,
                 reply,
                 done,
@@ -388,7 +380,7 @@ impl Shard {
             answer(Some(reply), Ok(execution));
         }
         drop(done);
-        if self.runs.get(&id).is_some_and(Loaded::is_idle) {
+        if self.runs.get(&id).is_some_and(|loaded| loaded.is_idle()) {
             self.runs.remove(&id);
         }
     }
@@ -412,15 +404,17 @@ impl Shard {
         perform(&self.shared, loaded, effect);
     }
 
-    fn load(&mut self, id: &ExecutionId) -> Result<Loaded, EngineError> {
+    fn load(&mut self, id: &ExecutionId) -> Result<Box<Loaded>, EngineError> {
         if let Some(loaded) = self.runs.remove(id) {
             return Ok(loaded);
         }
-        Loaded::read(&*self.shared.store, id, &self.shared.stages)?
+        let loaded = Loaded::read(&*self.shared.store, id, &self.shared.stages)?;
+        loaded
+            .map(Box::new)
             .ok_or_else(|| EngineError::UnknownExecution(id.clone()))
     }
 
-    fn put_back(&mut self, id: &ExecutionId, loaded: Loaded) {
+    fn put_back(&mut self, id: &ExecutionId, loaded: Box<Loaded>) {
         if !loaded.is_idle() {
             self.runs.insert(id.clone(), loaded);
         }
@@ -444,10 +438,6 @@ impl Shard {
             environment: &self.shared.environment(now),
         };
         decide(&mut loaded.run, event, &mut setting)
-    }
-
-    fn count(&self, decision: &Decision) {
-        self.shared.stats.count(&decision.changes);
     }
 }
 

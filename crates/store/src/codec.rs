@@ -6,12 +6,15 @@
 //! common tools. MessagePack without names takes 195 bytes, but a member that is left out when it is empty would
 //! shift those behind it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
 use sled::IVec;
 use spindrift_engine::StoreError;
 
 const JSON: u8 = b'{';
+
+/// A row of a log: the number of its rows, and then the value as it would stand alone.
+const LOGGED: u8 = b'#';
 
 /// Why a value cannot be read: said together with the key, by [`corrupt`].
 #[derive(Debug, thiserror::Error)]
@@ -39,48 +42,92 @@ pub(crate) fn encode(value: &impl Serialize) -> IVec {
     encode_after(Vec::with_capacity(256), value)
 }
 
-/// A value in JSON behind a version, which can be read without reading the rest.
-pub(crate) fn encode_versioned(version: u64, value: &impl Serialize) -> IVec {
-    let mut bytes = Vec::with_capacity(1024);
-    bytes.extend_from_slice(&version.to_be_bytes());
+/// A row of a log in JSON, behind the number of rows that the log has with it.
+pub(crate) fn encode_logged(rows: u32, value: &impl Serialize) -> IVec {
+    let mut bytes = Vec::with_capacity(512);
+    bytes.push(LOGGED);
+    bytes.extend_from_slice(&rows.to_be_bytes());
     encode_after(bytes, value)
+}
+
+/// Reads what [`encode_logged`] wrote. Rows of early versions have no number.
+pub(crate) fn decode_logged<T: DeserializeOwned>(
+    bytes: &[u8],
+) -> Result<(Option<u32>, T), Unreadable> {
+    let Some(rest) = bytes.strip_prefix(&[LOGGED]) else {
+        return Ok((None, decode(bytes)?));
+    };
+    let (rows, rest) = rest.split_first_chunk().ok_or(Unreadable::Short)?;
+    Ok((Some(u32::from_be_bytes(*rows)), decode(rest)?))
+}
+
+/// What a run is made of: behind its version, which can be read without reading the rest, its header and then its stages
+/// in JSON.
+pub(crate) fn encode_made(version: u64, header: &impl Serialize, stages: &impl Serialize) -> IVec {
+    let mut bytes = Vec::with_capacity(2048);
+    bytes.extend_from_slice(&version.to_be_bytes());
+    bytes.push(JSON);
+    write_json(&mut bytes, header);
+    write_json(&mut bytes, stages);
+    IVec::from(bytes)
 }
 
 fn encode_after(mut bytes: Vec<u8>, value: &impl Serialize) -> IVec {
     bytes.push(JSON);
-    if let Err(error) = serde_json::to_writer(&mut bytes, value) {
+    write_json(&mut bytes, value);
+    IVec::from(bytes)
+}
+
+fn write_json(bytes: &mut Vec<u8>, value: &impl Serialize) {
+    if let Err(error) = serde_json::to_writer(bytes, value) {
         // A map whose keys are no texts is the only thing that JSON refuses, and the vocabulary has none. Should it get
         // one, the row is unreadable and says so, instead of ending the process that writes it.
         tracing::error!(%error, "a value could not be written");
     }
-    IVec::from(bytes)
 }
 
 /// Reads what [`encode`] wrote.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
+    let mut json = reader(bytes)?;
+    let value = T::deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
+
+fn reader(
+    bytes: &[u8],
+) -> Result<serde_json::Deserializer<serde_json::de::SliceRead<'_>>, Unreadable> {
     let (encoding, json) = bytes.split_first().ok_or(Unreadable::Short)?;
     if *encoding != JSON {
         return Err(Unreadable::Encoding(*encoding));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let mut reader = serde_json::Deserializer::from_slice(json);
     // What was written must be readable. Documents from outside were read with a limit on their depth, and wrapping
     // them adds a handful of levels, so the stack is not in danger.
-    deserializer.disable_recursion_limit();
-    let value = T::deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+    reader.disable_recursion_limit();
+    Ok(reader)
 }
 
-/// Reads the version that [`encode_versioned`] wrote.
+/// Reads the version that [`encode_made`] wrote.
 pub(crate) fn version(bytes: &[u8]) -> Result<u64, Unreadable> {
     let (version, _) = bytes.split_first_chunk().ok_or(Unreadable::Short)?;
     Ok(u64::from_be_bytes(*version))
 }
 
-/// Reads what [`encode_versioned`] wrote.
-pub(crate) fn decode_versioned<T: DeserializeOwned>(bytes: &[u8]) -> Result<(u64, T), Unreadable> {
+/// Reads what [`encode_made`] wrote: the version, the header, and the stages. Early versions keep the stages in rows of
+/// their own.
+pub(crate) fn decode_made<H: DeserializeOwned, S: DeserializeOwned>(
+    bytes: &[u8],
+) -> Result<(u64, H, Vec<S>), Unreadable> {
     let (version, rest) = bytes.split_first_chunk().ok_or(Unreadable::Short)?;
-    Ok((u64::from_be_bytes(*version), decode(rest)?))
+    let mut json = reader(rest)?;
+    let header = H::deserialize(&mut json)?;
+    let stages = match json.end() {
+        Ok(()) => Vec::new(),
+        Err(_) => Vec::deserialize(&mut json)?,
+    };
+    json.end()?;
+    Ok((u64::from_be_bytes(*version), header, stages))
 }
 
 #[cfg(test)]
@@ -124,11 +171,14 @@ mod tests {
 
     #[test]
     fn a_version_reads_without_the_rest() {
-        let bytes = encode_versioned(9, &json!({"a": 1}));
+        let bytes = encode_made(9, &json!({"a": 1}), &json!([2, 3]));
         assert_eq!(version(&bytes).unwrap(), 9);
-        assert_eq!(
-            decode_versioned::<Value>(&bytes).unwrap(),
-            (9, json!({"a": 1}))
-        );
+        let read = || decode_made::<Value, u8>(&bytes).unwrap();
+        assert_eq!(read(), (9, json!({"a": 1}), vec![2, 3]));
+        let cut_off = &bytes[..bytes.len() - 1];
+        assert!(decode_made::<Value, u8>(cut_off).is_err());
+        let early = [&9u64.to_be_bytes()[..], &encode(&json!({"a": 1}))].concat();
+        let read = decode_made::<Value, u8>(&early).unwrap();
+        assert_eq!(read, (9, json!({"a": 1}), vec![]));
     }
 }

@@ -50,6 +50,7 @@ pub(crate) struct Condition {
     commits: AtomicU64,
     syncs: AtomicU64,
     moved: AtomicU64,
+    journal_bytes: AtomicU64,
 }
 
 impl Condition {
@@ -74,6 +75,7 @@ impl Condition {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             moved_rows: self.moved.load(Ordering::Relaxed),
+            journal_bytes: self.journal_bytes.load(Ordering::Relaxed),
         }
     }
 }
@@ -87,6 +89,8 @@ pub struct Statistics {
     pub syncs: u64,
     /// Rows moved from memory to the tree.
     pub moved_rows: u64,
+    /// Bytes of the journal: the keys and values of what was committed.
+    pub journal_bytes: u64,
 }
 
 /// Moves the rows of a frozen layer to the tree, a few at a time.
@@ -292,7 +296,10 @@ impl Committer {
         if !rows.is_empty() {
             self.check_space(bytes)?;
             let mut batch = Batch::default();
-            self.journal.append(&mut batch, &rows);
+            let bytes = self.journal.append(&mut batch, &rows);
+            self.condition
+                .journal_bytes
+                .fetch_add(bytes as u64, Ordering::Relaxed);
             self.apply(batch)?;
             self.sync()?;
             self.view.layers.add(rows);

@@ -51,8 +51,8 @@ impl Journal {
         self.next - self.used.len() as u64
     }
 
-    /// Adds what a batch does to the rows.
-    pub(crate) fn append(&mut self, batch: &mut Batch, rows: &Rows) {
+    /// Adds what a batch does to the rows. Answers with its length in bytes.
+    pub(crate) fn append(&mut self, batch: &mut Batch, rows: &Rows) -> usize {
         let run = write_run(rows);
         for bytes in run.chunks(PIECE - NUMBER) {
             let slot = self.free.pop_front().unwrap_or_else(|| {
@@ -67,6 +67,7 @@ impl Journal {
             self.next += 1;
         }
         self.write_first(batch);
+        run.len()
     }
 
     /// Lets the journal begin with the piece `first`. Whoever calls knows that the rows of all earlier ones are in the

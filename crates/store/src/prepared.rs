@@ -1,8 +1,8 @@
 //! Writes made ready by their caller, so that the one committer only checks, collects and syncs.
 
 use sled::IVec;
-use spindrift_engine::{PipelineRevision, Snapshot, Write};
-use spindrift_model::{ExecutionId, Millis, PipelineId, Serial};
+use spindrift_engine::{PipelineRevision, Write};
+use spindrift_model::{ExecutionId, Millis, PipelineId};
 
 use crate::codec;
 use crate::index::{self, Op};
@@ -19,8 +19,6 @@ pub(crate) enum Prepared {
     Advance {
         id: ExecutionId,
         from: u64,
-        /// Whether the rows hold the whole of what has changed, so that the log is dropped.
-        folds: bool,
         rows: Vec<Op>,
     },
     Forget {
@@ -74,13 +72,8 @@ pub(crate) fn prepare(write: Write) -> Prepared {
             let id = state.execution.id.clone();
             let version = state.execution.version;
             let stages = std::mem::take(&mut state.execution.stages);
-            let header = codec::encode_versioned(version, &*state);
-            let mut rows = vec![Op::insert(run::header(&id), header)];
-            rows.extend(
-                stages
-                    .iter()
-                    .map(|stage| Op::insert(run::stage(&id, stage.serial), codec::encode(stage))),
-            );
+            let made = codec::encode_made(version, &*state, &stages);
+            let mut rows = vec![Op::insert(run::header(&id), made)];
             index::diff(&id, None, Some(&index), &mut rows);
             Prepared::Create { id, version, rows }
         }
@@ -88,23 +81,23 @@ pub(crate) fn prepare(write: Write) -> Prepared {
             id,
             from,
             changes,
-            before,
-            after,
-            snapshot,
+            row,
+            superseded,
+            rows: logged,
         } => {
-            let mut rows = Vec::with_capacity(4);
-            let folds = snapshot.is_some();
-            match snapshot {
-                Some(snapshot) => fold(&id, from + 1, *snapshot, &mut rows),
-                None => rows.push(Op::insert(run::log(&id, from + 1), codec::encode(&changes))),
+            let mut rows = Vec::with_capacity(4 + superseded.len());
+            rows.push(Op::insert(
+                run::log(&id, from + 1),
+                codec::encode_logged(logged, &changes),
+            ));
+            let dropped = superseded
+                .into_iter()
+                .map(|version| Op::remove(run::log(&id, version)));
+            rows.extend(dropped);
+            if let Some(row) = row {
+                index::diff(&id, Some(&row.before), Some(&row.after), &mut rows);
             }
-            index::diff(&id, Some(&before), Some(&after), &mut rows);
-            Prepared::Advance {
-                id,
-                from,
-                folds,
-                rows,
-            }
+            Prepared::Advance { id, from, rows }
         }
         Write::Forget { id, version, index } => {
             let mut rows = Vec::new();
@@ -130,22 +123,4 @@ pub(crate) fn prepare(write: Write) -> Prepared {
             key: key::record::prefix(space, &key),
         },
     }
-}
-
-fn fold(id: &ExecutionId, version: u64, snapshot: Snapshot, rows: &mut Vec<Op>) {
-    let Snapshot {
-        header,
-        stages,
-        removed,
-    } = snapshot;
-    let header = codec::encode_versioned(version, &header);
-    rows.push(Op::replace(run::header(id), header));
-    let written = stages
-        .iter()
-        .map(|stage| Op::replace(run::stage(id, stage.serial), codec::encode(stage)));
-    rows.extend(written);
-    let gone = removed
-        .into_iter()
-        .map(|serial: Serial| Op::remove(run::stage(id, serial)));
-    rows.extend(gone);
 }

@@ -1,9 +1,8 @@
 //! Runs put together from their rows: the header, the stages, and the changes since.
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use sled::IVec;
-use spindrift_engine::{Change, Run, RunState, StoreError, outline};
+use spindrift_engine::{Change, Replayed, RunState, StoreError, outline, replay};
 use spindrift_model::{
     Execution, ExecutionId, Map, Millis, Phase, RefId, Serial, Stage, StageId, Status,
     SyntheticOwner, Value,
@@ -16,22 +15,29 @@ use crate::view::{Order, Row};
 
 impl Reader {
     pub(crate) fn run(&self, id: &ExecutionId) -> Result<Option<RunState>, StoreError> {
+        Ok(self.stored(id)?.map(Stored::into_state))
+    }
+
+    pub(crate) fn replay(&self, id: &ExecutionId) -> Result<Option<Replayed>, StoreError> {
+        let stored = self.stored(id)?;
+        Ok(stored.map(|Stored { made, log }| replay(made, log)))
+    }
+
+    fn stored(&self, id: &ExecutionId) -> Result<Option<Stored>, StoreError> {
         let rows = self.rows_of(id)?;
-        assemble(
-            &rows,
-            |key, value| read::<Stage>("a stage", key, value),
-            |_| true,
-        )
+        assemble::<Stage>(&rows)
     }
 
     /// The same as reading the run and leaving out what an outline has not, but without making it first.
     pub(crate) fn outline(&self, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {
         let rows = self.rows_of(id)?;
-        let read_stage = |key: &[u8], value: &IVec| {
-            read::<OutlinedStage>("a stage", key, value).map(Stage::from)
-        };
-        let run = assemble(&rows, read_stage, shows_in_outline)?;
-        Ok(run.map(|state| outline(state.execution)))
+        let stored = assemble::<OutlinedStage>(&rows)?;
+        Ok(stored.map(|mut stored| {
+            for (_, changes) in &mut stored.log {
+                changes.retain(shows_in_outline);
+            }
+            outline(stored.into_state().execution)
+        }))
     }
 
     fn rows_of(&self, id: &ExecutionId) -> Result<Vec<Row>, StoreError> {
@@ -40,32 +46,55 @@ impl Reader {
     }
 }
 
-/// Puts a run together from all of its rows, which come in the order of their keys: header, log, stages.
-pub(crate) fn assemble(
+/// What the rows of a run say.
+pub(crate) struct Stored {
+    /// The run as it was made.
+    made: RunState,
+    /// What has changed since, by version. Versions that no longer say anything are missing.
+    log: Vec<(u64, Vec<Change>)>,
+}
+
+impl Stored {
+    pub(crate) fn into_state(self) -> RunState {
+        match self.log.is_empty() {
+            true => self.made,
+            false => replay(self.made, self.log).run.into_state(),
+        }
+    }
+}
+
+/// Puts a run together from all of its rows, which come in the order of their keys.
+pub(crate) fn assemble<S: DeserializeOwned + Into<Stage>>(
     rows: &[Row],
-    read_stage: impl Fn(&[u8], &IVec) -> Result<Stage, StoreError>,
-    counts: impl Fn(&Change) -> bool,
-) -> Result<Option<RunState>, StoreError> {
+) -> Result<Option<Stored>, StoreError> {
     let Some(((key, header), rest)) = rows.split_first() else {
         return Ok(None);
     };
     if run::read(key).map(|(_, part)| part) != Some(run::Part::Header) {
         return Err(corrupt("an execution", key, "its header is missing"));
     }
-    let (folded, mut state): (u64, RunState) =
-        codec::decode_versioned(header).map_err(|error| corrupt("an execution", key, error))?;
-    state.execution.version = folded;
-    let mut log: Vec<Vec<Change>> = Vec::new();
+    let (version, mut made, stages): (u64, RunState, Vec<S>) =
+        codec::decode_made(header).map_err(|error| corrupt("an execution", key, error))?;
+    made.execution.version = version;
+    made.execution.stages = stages.into_iter().map(Into::into).collect();
+    let mut log: Vec<(u64, Vec<Change>)> = Vec::new();
+    let mut said = None;
     for (key, value) in rest {
         match run::read(key).map(|(_, part)| part) {
-            Some(run::Part::Stage(_)) => state.execution.stages.push(read_stage(key, value)?),
-            // Rows that a later header has made superfluous were removed with it.
-            Some(run::Part::Log(version)) if version == folded + log.len() as u64 + 1 => {
-                log.push(read("a change", key, value)?);
+            // Of early versions.
+            Some(run::Part::Stage(_)) => {
+                let stage = read::<S>("a stage", key, value)?;
+                made.execution.stages.push(stage.into());
             }
-            Some(run::Part::Log(version)) => {
-                let expected = folded + log.len() as u64 + 1;
-                let what = format!("it leads to version {version}, and {expected} is missing");
+            Some(run::Part::Log(logged)) if logged > version => {
+                let (rows, changes) =
+                    codec::decode_logged(value).map_err(|error| corrupt("a change", key, error))?;
+                said = rows;
+                log.push((logged, changes));
+            }
+            Some(run::Part::Log(logged)) => {
+                let what =
+                    format!("it leads to version {logged}, and the run begins with {version}");
                 return Err(corrupt("a change", key, what));
             }
             Some(run::Part::Header) | None => {
@@ -73,17 +102,13 @@ pub(crate) fn assemble(
             }
         }
     }
-    if log.is_empty() {
-        return Ok(Some(state));
-    }
-    let mut run = Run::load(state);
-    for changes in log {
-        for change in changes.into_iter().filter(|change| counts(change)) {
-            run.apply(change);
+    match said.and_then(|rows| usize::try_from(rows).ok()) {
+        Some(rows) if rows != log.len() => {
+            let what = format!("its log should have {rows} rows and has {}", log.len());
+            Err(corrupt("an execution", key, what))
         }
-        run.advance_version();
+        _ => Ok(Some(Stored { made, log })),
     }
-    Ok(Some(run.to_state()))
 }
 
 /// Whether a change can be seen in an outline: contexts (but for the group), outputs and tasks are not in it.

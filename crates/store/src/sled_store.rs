@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use futures::channel::oneshot;
 use spindrift_engine::{
-    ExecutionQuery, Listed, PipelineRevision, RunState, Store, StoreError, StoreHealth, Ticket,
-    Write,
+    ExecutionQuery, Listed, PipelineRevision, Replayed, RunState, Store, StoreError, StoreHealth,
+    Ticket, Write,
 };
 use spindrift_model::{Execution, ExecutionId, Millis, PipelineId};
 
@@ -164,6 +164,10 @@ impl Store for SledStore {
 
     fn run(&self, id: &ExecutionId) -> Result<Option<RunState>, StoreError> {
         self.reader.guarded(|reader| reader.run(id))
+    }
+
+    fn replay(&self, id: &ExecutionId) -> Result<Option<Replayed>, StoreError> {
+        self.reader.guarded(|reader| reader.replay(id))
     }
 
     fn outline(&self, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {

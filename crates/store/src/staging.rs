@@ -14,37 +14,28 @@ use crate::layer::{Entry, Rows};
 use crate::prepared::Prepared;
 use crate::view::{Order, View};
 
-/// How far an execution is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// Its version.
-    pub(crate) version: u64,
-    /// The version of its header: its log begins behind it.
-    pub(crate) folded: u64,
-}
-
 /// Remembers how far the executions are that were written lately.
 ///
 /// Two halves: once the newer one is full, it becomes the older, and what was in that is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    newer: HashMap<ExecutionId, Mark>,
-    older: HashMap<ExecutionId, Mark>,
+    newer: HashMap<ExecutionId, u64>,
+    older: HashMap<ExecutionId, u64>,
 }
 
 /// How many executions are remembered at least: more than are under way at a time, at about 150 bytes each.
 const REMEMBERED: usize = 16 * 1024;
 
 impl Marks {
-    fn get(&mut self, id: &ExecutionId) -> Option<Mark> {
+    fn get(&mut self, id: &ExecutionId) -> Option<u64> {
         self.newer.get(id).or_else(|| self.older.get(id)).copied()
     }
 
-    fn set(&mut self, id: ExecutionId, mark: Mark) {
+    fn set(&mut self, id: ExecutionId, version: u64) {
         if self.newer.len() >= REMEMBERED {
             self.older = std::mem::take(&mut self.newer);
         }
-        self.newer.insert(id, mark);
+        self.newer.insert(id, version);
     }
 
     fn forget(&mut self, id: &ExecutionId) {
@@ -77,7 +68,7 @@ pub(crate) struct Deletion {
 
 enum Undo {
     Row(Key, Option<Entry>),
-    Mark(ExecutionId, Option<Mark>),
+    Mark(ExecutionId, Option<u64>),
 }
 
 /// A batch in the making.
@@ -114,7 +105,7 @@ impl<'c> Staging<'c> {
                     Undo::Row(key, entry) => {
                         self.rows.set(key, entry);
                     }
-                    Undo::Mark(id, Some(mark)) => self.marks.set(id, mark),
+                    Undo::Mark(id, Some(version)) => self.marks.set(id, version),
                     Undo::Mark(id, None) => self.marks.forget(&id),
                 }
             }
@@ -125,12 +116,7 @@ impl<'c> Staging<'c> {
     fn write(&mut self, write: Prepared) -> Result<(), StoreError> {
         match write {
             Prepared::Create { id, version, rows } => self.create(id, version, rows),
-            Prepared::Advance {
-                id,
-                from,
-                folds,
-                rows,
-            } => self.advance(id, from, folds, rows),
+            Prepared::Advance { id, from, rows } => self.advance(id, from, rows),
             Prepared::Forget { id, version, rows } => self.forget(&id, version, rows),
             Prepared::SavePipeline { revision, replaces } => {
                 self.save_pipeline(&revision, replaces)
@@ -155,26 +141,14 @@ impl<'c> Staging<'c> {
             )));
         }
         self.apply(rows);
-        self.set_mark(id, version, version);
+        self.set_mark(id, version);
         Ok(())
     }
 
-    fn advance(
-        &mut self,
-        id: ExecutionId,
-        from: u64,
-        folds: bool,
-        rows: Vec<Op>,
-    ) -> Result<(), StoreError> {
-        let mark = self.expect_version(&id, from)?;
-        if folds {
-            for version in mark.folded + 1..=from {
-                self.remove(run::log(&id, version));
-            }
-        }
+    fn advance(&mut self, id: ExecutionId, from: u64, rows: Vec<Op>) -> Result<(), StoreError> {
+        self.expect_version(&id, from)?;
         self.apply(rows);
-        let folded = if folds { from + 1 } else { mark.folded };
-        self.set_mark(id, from + 1, folded);
+        self.set_mark(id, from + 1);
         Ok(())
     }
 
@@ -320,36 +294,35 @@ impl<'c> Staging<'c> {
         }
     }
 
-    fn set_mark(&mut self, id: ExecutionId, version: u64, folded: u64) {
+    fn set_mark(&mut self, id: ExecutionId, version: u64) {
         self.note_mark(&id);
-        self.marks.set(id, Mark { version, folded });
+        self.marks.set(id, version);
     }
 
-    fn expect_version(&mut self, id: &ExecutionId, version: u64) -> Result<Mark, StoreError> {
+    fn expect_version(&mut self, id: &ExecutionId, version: u64) -> Result<(), StoreError> {
         match self.mark(id)? {
-            Some(mark) if mark.version == version => Ok(mark),
-            Some(mark) => Err(StoreError::Conflict(format!(
-                "the execution {id} is at version {}, not {version}",
-                mark.version
+            Some(found) if found == version => Ok(()),
+            Some(found) => Err(StoreError::Conflict(format!(
+                "the execution {id} is at version {found}, not {version}"
             ))),
             None => Err(StoreError::Conflict(format!("there is no execution {id}"))),
         }
     }
 
-    fn mark(&mut self, id: &ExecutionId) -> Result<Option<Mark>, StoreError> {
-        if let Some(mark) = self.marks.get(id) {
-            return Ok(Some(mark));
+    fn mark(&mut self, id: &ExecutionId) -> Result<Option<u64>, StoreError> {
+        if let Some(version) = self.marks.get(id) {
+            return Ok(Some(version));
         }
         let key = run::header(id);
         let Some(header) = self.get(&key)? else {
             return Ok(None);
         };
-        let folded =
+        let created =
             codec::version(&header).map_err(|error| corrupt("an execution", &key, error))?;
-        let version = self.last_logged(id)?.unwrap_or(folded).max(folded);
-        let mark = Mark { version, folded };
-        self.marks.set(id.clone(), mark);
-        Ok(Some(mark))
+        // The newest row of a log is never dropped.
+        let version = self.last_logged(id)?.unwrap_or(created);
+        self.marks.set(id.clone(), version);
+        Ok(Some(version))
     }
 
     fn last_logged(&self, id: &ExecutionId) -> Result<Option<u64>, StoreError> {

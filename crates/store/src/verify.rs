@@ -130,10 +130,10 @@ impl Verify<'_> {
     }
 
     fn execution(&mut self, rows: &[Row]) -> Result<(), StoreError> {
-        let read_stage = |key: &[u8], value: &sled::IVec| read::<Stage>("a stage", key, value);
-        let Some(Some(state)) = self.found.note(assemble(rows, read_stage, |_| true))? else {
+        let Some(Some(stored)) = self.found.note(assemble::<Stage>(rows))? else {
             return Ok(());
         };
+        let state = stored.into_state();
         self.found.counts.executions += 1;
         let execution = &state.execution;
         for scope in scopes(execution) {

@@ -53,9 +53,14 @@ impl Step<'_, '_, '_> {
                 self.take_result(serial, task, result);
             }
             Some(TaskRunner::Effect(_)) => {
+                let performed = self
+                    .stage(serial)
+                    .and_then(|stage| stage.tasks.get(usize::from(task)));
+                let attempt = performed.map_or(0, |task| task.attempt) + 1;
                 self.record(Change::TaskPerformed {
                     stage: serial,
                     task,
+                    attempt,
                 });
                 self.perform(serial, task);
             }

@@ -45,22 +45,28 @@ pub fn runner(cases: u32) -> TestRunner {
 #[test]
 fn the_engine_does_what_the_model_does() {
     let raced = std::cell::Cell::new(0);
+    let dropped = std::cell::Cell::new(0);
     let total = cases();
     runner(total)
         .run(&(pipeline(), acts()), |(nodes, acts)| {
             let played = play(&nodes, &acts);
             raced.set(raced.get() + u32::from(played.raced));
+            dropped.set(dropped.get() + played.dropped);
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
     let raced = raced.get();
     println!("{total} runs, {raced} of them compared only until two things raced");
     assert!(raced * 3 < total, "{raced} of {total} runs say little");
+    let dropped = dropped.get();
+    println!("{dropped} versions were superseded");
+    assert!(dropped > 100, "only {dropped} versions were superseded");
 }
 
 /// What is left of a random run.
 pub struct Played {
     pub raced: bool,
+    pub dropped: usize,
     pub transitions: HashSet<Transition>,
     pub execution: Value,
 }
@@ -80,6 +86,7 @@ pub fn play(nodes: &[Node], acts: &[Act]) -> Played {
     pair.bring_to_end();
     Played {
         raced: pair.model.raced,
+        dropped: pair.world.dropped,
         execution: serde_json::to_value(pair.world.run.execution()).unwrap(),
         transitions: pair.world.transitions,
     }

@@ -1,13 +1,13 @@
 //! A run with a world around it that answers as a test says, and the laws that every decision must keep.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use spindrift_engine::{
     BoxFuture, Change, ChildRequest, ChildState, Decision, Deed, Effect, EmptyEnvironment, Event,
-    Failure, Ids, Launcher, Promise, Refusal, Registry, Run, RunState, Setting, TaskInput,
-    TaskResult, TaskRunner, decide, next_wake, task_input,
+    Failure, Ids, Launcher, Promise, Refusal, Registry, Replayed, Run, RunState, Setting,
+    TaskInput, TaskResult, TaskRunner, Trail, decide, next_wake, replay, task_input,
 };
 use spindrift_model::{ExecutionId, Millis, RefId, Serial, Stage, StageId, Status};
 
@@ -29,8 +29,14 @@ pub struct World {
     pub deeds: Vec<Deed>,
     pub transitions: HashSet<Transition>,
     pub changes: usize,
+    /// How many versions were superseded by later ones.
+    pub dropped: usize,
     ids: Counter,
     keys: HashSet<String>,
+    /// What is stored of the run: what it was made with, and the versions that still say something.
+    made: RunState,
+    log: BTreeMap<u64, Vec<Change>>,
+    trail: Trail,
 }
 
 /// Ids `s0`, `s1`, and so on.
@@ -47,6 +53,9 @@ impl Ids for Counter {
 impl World {
     pub fn new(state: RunState, ids: Counter, registry: Registry, now: Millis) -> Self {
         Self {
+            made: state.clone(),
+            log: BTreeMap::new(),
+            trail: Trail::default(),
             run: Run::load(state),
             now,
             registry,
@@ -55,6 +64,7 @@ impl World {
             deeds: Vec::new(),
             transitions: HashSet::new(),
             changes: 0,
+            dropped: 0,
             ids,
             keys: HashSet::new(),
         }
@@ -171,6 +181,7 @@ impl World {
         };
         self.changes += decision.changes.len();
         self.replay(Run::load(before.clone()), &decision, &event);
+        self.store(&decision);
         self.check_derived();
         self.check_final(&before, &event);
         self.perform(&decision, &event);
@@ -203,6 +214,25 @@ impl World {
             self.run.to_state(),
             "the changes of {event:?} on a copy give another run"
         );
+    }
+
+    /// Stores the changes as a version and drops what they supersede: what is left must give the same run.
+    fn store(&mut self, decision: &Decision) {
+        if decision.changes.is_empty() {
+            return;
+        }
+        self.run.advance_version();
+        let version = self.run.execution().version;
+        self.log.insert(version, decision.changes.clone());
+        for superseded in self.trail.note(version, &decision.changes) {
+            let dropped = self.log.remove(&superseded);
+            assert!(dropped.is_some(), "version {superseded} is dropped twice");
+            self.dropped += 1;
+        }
+        let log = self.log.clone();
+        let Replayed { run, trail } = replay(self.made.clone(), log);
+        assert_eq!(run.to_state(), self.run.to_state(), "a version is missing");
+        assert_eq!(trail, self.trail);
     }
 
     fn note(&mut self, before: &Run, change: &Change) {

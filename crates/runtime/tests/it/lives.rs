@@ -7,7 +7,7 @@ use spindrift_engine::Store;
 use spindrift_runtime::Engine;
 use spindrift_store::MemoryStore;
 
-use crate::slow::SlowStore;
+use crate::through::slow;
 use crate::world::{World, engine};
 
 /// A store and a world that outlive the process.
@@ -43,7 +43,7 @@ impl Machine {
     where
         F: Future<Output = R>,
     {
-        self.live_on(|disk| Arc::new(SlowStore::to(disk)), work)
+        self.live_on(|disk| Arc::new(slow(disk)), work)
     }
 
     fn live_on<S: Store, F, R>(

@@ -2,12 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod admission;
+mod bytes;
 mod children;
 mod expressions;
 mod lives;
 mod orphans;
 mod saves;
 mod simulation;
-mod slow;
 mod tasks;
+mod through;
 mod world;

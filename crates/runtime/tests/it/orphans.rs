@@ -9,7 +9,7 @@ use spindrift_runtime::{Engine, EngineError, SaveRequest, StartRequest};
 use spindrift_store::MemoryStore;
 
 use crate::lives::Machine;
-use crate::slow::WRITE;
+use crate::through::WRITE;
 use crate::world::{manual, with_stages};
 
 /// After how much time, and how many turns of other tasks then, something happens.

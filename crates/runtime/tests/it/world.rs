@@ -81,7 +81,8 @@ impl World {
 }
 
 /// `simulated`: takes `millis`, then ends as `outcome` says: `succeed`, `fail`, `panic`, or retries twice first. With
-/// `undoMillis` it takes that long to undo.
+/// `undoMillis` it takes that long to undo, `puts` is the length of what it puts out, and with the outcome `look` it goes
+/// on until it has been performed `rounds` times.
 struct Simulated {
     world: Arc<World>,
 }
@@ -103,13 +104,22 @@ impl EffectTask for Simulated {
                 .and_then(Value::as_u64)
                 .unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(millis)).await;
+            let [rounds, puts] = ["rounds", "puts"].map(|key| {
+                let number = input.stage.context.get(key).and_then(Value::as_u64);
+                u32::try_from(number.unwrap_or(0)).unwrap()
+            });
             match input.stage.text("outcome") {
                 Some("fail") => TaskResult::terminal(Failure::new("Simulated", "it failed")),
                 Some("panic") => panic!("it broke down"),
                 Some("retry") if input.stage.tasks[0].attempt < 3 => {
                     TaskResult::terminal(Failure::new("Simulated", "try again").retryable())
                 }
-                _ => TaskResult::succeeded().with_output("ended", input.key.as_str()),
+                Some("look") if input.stage.tasks[0].attempt < rounds => {
+                    TaskResult::again_in(1).with_context("looked", input.stage.tasks[0].attempt)
+                }
+                _ => TaskResult::succeeded()
+                    .with_output("ended", input.key.as_str())
+                    .with_output("put", "y".repeat(usize::try_from(puts).unwrap())),
             }
         })
     }

@@ -1,9 +1,10 @@
 //! A page of 50 runs of one application out of very many stored ones.
 
-use std::time::Instant;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use spindrift_engine::{ExecutionQuery, IndexRow, RunState, Scope, Write};
+use spindrift_engine::{ExecutionQuery, IndexRow, RunState, Scope, Store, Write};
 use spindrift_model::{Execution, ExecutionKind, Stage, Status};
 
 use super::sample::{Sample, rate};
@@ -15,18 +16,22 @@ const PAGE: usize = 50;
 const APPLICATIONS: usize = 100;
 const PAGES: usize = 500;
 
+/// Runs of one commit, and how many commits are made ready before the first is awaited.
+const BATCH: usize = 500;
+const AHEAD: usize = 4;
+
+/// The longest time for storing the runs.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Stores ended runs of a hundred applications, and reads pages anywhere in the list of one.
 pub async fn measure(arguments: &BenchArgs, scratch: &Scratch) -> anyhow::Result<()> {
     let engine = rig::engine(&scratch.path("page"))?;
     let store = engine.store();
     let begin = Instant::now();
-    for first in (0..arguments.stored).step_by(500) {
-        let last = (first + 500).min(arguments.stored);
-        store.commit((first..last).map(run).collect()).await?;
-    }
+    let stored = fill(store, arguments.stored).await?;
     let filled = begin.elapsed();
     let mut sample = Sample::default();
-    let of_one = arguments.stored / APPLICATIONS;
+    let of_one = stored / APPLICATIONS;
     for page in 0..PAGES {
         let newest = (of_one * page / PAGES) * APPLICATIONS;
         let query = ExecutionQuery {
@@ -47,13 +52,37 @@ pub async fn measure(arguments: &BenchArgs, scratch: &Scratch) -> anyhow::Result
         );
     }
     say!(
-        "page: {PAGE} of {of_one} runs of one application out of {} stored, read and written as JSON: {} (stored {:.0} runs/s)",
-        arguments.stored,
+        "page: {PAGE} of {of_one} runs of one application out of {stored} stored, read and written as JSON: {} (stored {:.0} runs/s)",
         sample.summary(),
-        rate(arguments.stored, filled)
+        rate(stored, filled)
     );
     engine.stop().await;
     Ok(())
+}
+
+/// Stores that many runs, or as many as there is time for. Answers with their number.
+async fn fill(store: &dyn Store, wanted: usize) -> anyhow::Result<usize> {
+    let begin = Instant::now();
+    // The next commits are made ready while one is written.
+    let mut tickets = VecDeque::new();
+    let mut stored = 0;
+    while stored < wanted && begin.elapsed() < PATIENCE {
+        let next = (stored + BATCH).min(wanted);
+        tickets.push_back(store.commit((stored..next).map(run).collect()));
+        stored = next;
+        if tickets.len() > AHEAD
+            && let Some(ticket) = tickets.pop_front()
+        {
+            ticket.await?;
+        }
+    }
+    for ticket in tickets {
+        ticket.await?;
+    }
+    if stored < wanted {
+        say!("page: only {stored} of {wanted} runs were stored in {PATIENCE:?}");
+    }
+    Ok(stored)
 }
 
 fn run(number: usize) -> Write {

@@ -1,7 +1,7 @@
 //! Runs as an engine would write them, without the engine.
 
 use serde_json::{Value, json};
-use spindrift_engine::{Change, IndexRow, RunState, Snapshot, Write};
+use spindrift_engine::{Change, IndexRow, RowChange, RunState, Write};
 use spindrift_model::{
     Execution, ExecutionId, ExecutionKind, Map, Serial, Stage, Status, Task, Trigger,
 };
@@ -112,10 +112,10 @@ pub fn woken(at: i64) -> Write {
     Write::Advance {
         id: id(number),
         from: 0,
-        changes: changes(1),
-        before,
-        after,
-        snapshot: None,
+        changes: changes(1).into(),
+        row: Some(Box::new(RowChange { before, after })),
+        superseded: Vec::new(),
+        rows: 1,
     }
 }
 
@@ -145,7 +145,7 @@ impl Life {
         }
     }
 
-    /// The next write: about 400 bytes of changes, now and then another state; at the end everything once more.
+    /// The next write: about 400 bytes of changes, now and then another state; and at the end the next run.
     pub fn next(&mut self) -> Write {
         let id = id(self.number);
         let step = self.version;
@@ -172,16 +172,13 @@ impl Life {
         }
         let write = Write::Advance {
             from: step,
-            changes: changes(step),
-            before,
-            after: self.index.clone(),
-            snapshot: ends.then(|| {
-                Box::new(Snapshot {
-                    header: header(id.clone(), &self.index.application, Status::Succeeded),
-                    stages: (0..3).map(stage).collect(),
-                    removed: Vec::new(),
-                })
-            }),
+            changes: changes(step).into(),
+            row: Some(Box::new(RowChange {
+                before,
+                after: self.index.clone(),
+            })),
+            superseded: Vec::new(),
+            rows: step as u32,
             id,
         };
         if ends {
@@ -209,7 +206,11 @@ fn changes(step: u64) -> Vec<Change> {
             ),
             unset: Vec::new(),
         },
-        Change::TaskPerformed { stage, task: 1 },
+        Change::TaskPerformed {
+            stage,
+            task: 1,
+            attempt: 1,
+        },
         Change::StageStatus {
             stage,
             status: Status::Running,

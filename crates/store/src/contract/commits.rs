@@ -43,7 +43,7 @@ fn whole(subject: &mut dyn Subject) {
                 key: "r".into(),
             },
             kept.to_status(Status::Running),
-            kept.fold(vec![output(0, "a", json!(1))], |row| row.busy = true),
+            kept.advance(vec![output(0, "a", json!(1))], |row| row.busy = true),
             kept.forget(),
             record("r", "3", Some(Some("1"))),
         ],
@@ -77,7 +77,7 @@ fn together(subject: &mut dyn Subject) {
         draft.create(),
         draft.to_status(Status::Running),
         draft.advance(vec![output(0, "a", json!(1))], |row| row.busy = true),
-        draft.fold(vec![output(0, "a", json!(2))], |row| row.busy = false),
+        draft.advance(vec![output(0, "a", json!(2))], |row| row.busy = false),
         draft.advance(vec![output(0, "a", json!(3))], |row| row.wake = Some(3)),
         record("r", "1", Some(None)),
         record("r", "2", Some(Some("1"))),
@@ -116,7 +116,7 @@ fn ordered(subject: &mut dyn Subject) {
     for number in 0..200 {
         let changes = vec![output(0, "n", json!(number))];
         let write = if number % 7 == 6 {
-            draft.fold(changes, |row| row.busy = !row.busy)
+            draft.advance(changes, |row| row.busy = !row.busy)
         } else {
             draft.advance(changes, |row| row.busy = !row.busy)
         };

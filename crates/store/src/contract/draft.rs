@@ -1,7 +1,7 @@
 //! Runs for tests: what is written of them, and what a store must then answer.
 
 use serde_json::json;
-use spindrift_engine::{Change, IndexRow, Run, RunState, Snapshot, Write};
+use spindrift_engine::{Change, IndexRow, RowChange, Run, RunState, Trail, Write};
 use spindrift_model::{
     Execution, ExecutionId, ExecutionKind, Map, Millis, PipelineId, Serial, Stage, Status, Trigger,
     Value,
@@ -12,8 +12,7 @@ use spindrift_model::{
 pub struct Draft {
     run: Run,
     index: IndexRow,
-    touched: Vec<Serial>,
-    removed: Vec<Serial>,
+    trail: Trail,
 }
 
 impl Draft {
@@ -52,8 +51,7 @@ impl Draft {
                 correlation: None,
                 queued: None,
             },
-            touched: Vec::new(),
-            removed: Vec::new(),
+            trail: Trail::default(),
         }
     }
 
@@ -70,6 +68,11 @@ impl Draft {
     /// Its row in the lists.
     pub fn index(&self) -> &IndexRow {
         &self.index
+    }
+
+    /// What is known of its log.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     /// What the store must answer.
@@ -93,12 +96,24 @@ impl Draft {
 
     /// The write of some changes, after which it has another row.
     pub fn advance(&mut self, changes: Vec<Change>, row: impl FnOnce(&mut IndexRow)) -> Write {
-        self.step(changes, row, false)
-    }
-
-    /// The write of some changes that folds the log.
-    pub fn fold(&mut self, changes: Vec<Change>, row: impl FnOnce(&mut IndexRow)) -> Write {
-        self.step(changes, row, true)
+        let (from, before) = (self.version(), self.index.clone());
+        for change in &changes {
+            self.run.apply(change.clone());
+        }
+        self.run.advance_version();
+        row(&mut self.index);
+        let superseded = self.trail.note(from + 1, &changes);
+        Write::Advance {
+            id: self.id(),
+            from,
+            superseded,
+            rows: self.trail.rows(),
+            changes: changes.into(),
+            row: (before != self.index).then(|| {
+                let after = self.index.clone();
+                Box::new(RowChange { before, after })
+            }),
+        }
     }
 
     /// The write of a new status.
@@ -113,58 +128,6 @@ impl Draft {
             id: self.id(),
             version: self.version(),
             index: self.index.clone(),
-        }
-    }
-
-    fn step(
-        &mut self,
-        changes: Vec<Change>,
-        row: impl FnOnce(&mut IndexRow),
-        folds: bool,
-    ) -> Write {
-        let (from, before) = (self.version(), self.index.clone());
-        for change in &changes {
-            self.note(change);
-            self.run.apply(change.clone());
-        }
-        self.run.advance_version();
-        row(&mut self.index);
-        let snapshot = folds.then(|| {
-            let stages = std::mem::take(&mut self.touched);
-            Box::new(Snapshot {
-                header: self.run.to_header(),
-                stages: stages
-                    .into_iter()
-                    .filter_map(|serial| self.run.stage(serial).cloned())
-                    .collect(),
-                removed: std::mem::take(&mut self.removed),
-            })
-        });
-        Write::Advance {
-            id: self.id(),
-            from,
-            changes,
-            before,
-            after: self.index.clone(),
-            snapshot,
-        }
-    }
-
-    fn note(&mut self, change: &Change) {
-        let touched = match change {
-            Change::StageAdded { stage } => stage.serial,
-            Change::StageStatus { stage, .. }
-            | Change::StageContext { stage, .. }
-            | Change::StageOutputs { stage, .. } => *stage,
-            Change::StageRemoved { stage } => {
-                self.removed.push(*stage);
-                self.touched.retain(|touched| touched != stage);
-                return;
-            }
-            _ => return,
-        };
-        if !self.touched.contains(&touched) {
-            self.touched.push(touched);
         }
     }
 }

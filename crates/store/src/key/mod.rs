@@ -17,9 +17,9 @@
 //! | `p` pipeline, `h` | what is the newest revision, or that it was deleted |
 //! | `p` pipeline, `r` u64 | a revision |
 //! | `q` pipeline, time, execution | – : waits for a slot |
-//! | `r` execution, `h` | the execution without its stages, and its ledger |
-//! | `r` execution, `l` u64 | the changes that made it that version |
-//! | `r` execution, `s` u32 | a stage |
+//! | `r` execution, `h` | the execution as it was made, its ledger and its stages |
+//! | `r` execution, `l` u64 | the changes that made it that version, unless later ones have superseded them |
+//! | `r` execution, `s` u32 | a stage; of early versions only |
 //! | `t` time, execution | – : something is due |
 //! | `xa` kind, status, time, execution | – : the list of all executions |
 //! | `xb` application, kind, status, time, execution | the application as written, where that differs |

@@ -31,6 +31,7 @@ pub(crate) fn logs(id: &ExecutionId) -> Span {
     Span::prefix(&key)
 }
 
+#[cfg(test)]
 pub(crate) fn stage(id: &ExecutionId, serial: Serial) -> Key {
     let mut key = prefix(id);
     key.push(b's');

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use spindrift_engine::{
-    Change, IndexRow, PipelineRevision, Run, RunState, Snapshot, StoreError, Write,
+    Change, IndexRow, PipelineRevision, Replayed, RunState, StoreError, Write, replay,
 };
-use spindrift_model::{ExecutionId, Millis, PipelineId, Serial, Stage};
+use spindrift_model::{ExecutionId, Millis, PipelineId, Stage};
 
 use crate::key::folded;
 
@@ -25,8 +25,8 @@ pub(super) struct Data {
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) header: Arc<RunState>,
-    pub(super) stages: BTreeMap<Serial, Arc<Stage>>,
-    pub(super) log: Vec<Arc<Vec<Change>>>,
+    pub(super) stages: Vec<Arc<Stage>>,
+    pub(super) log: BTreeMap<u64, Arc<[Change]>>,
     pub(super) version: u64,
     pub(super) index: IndexRow,
 }
@@ -134,18 +134,21 @@ impl Data {
                 id,
                 from,
                 changes,
-                before,
-                after,
-                snapshot,
+                row,
+                superseded,
+                rows,
             } => {
                 let mut kept = self.at_version(&id, from)?.clone();
-                expect_index(&id, &kept.index, &before)?;
-                match snapshot {
-                    Some(snapshot) => kept.fold(*snapshot),
-                    None => kept.log.push(Arc::new(changes)),
+                if let Some(row) = row {
+                    expect_index(&id, &kept.index, &row.before)?;
+                    kept.index = row.after;
                 }
+                kept.log.insert(from + 1, changes);
+                for version in superseded {
+                    kept.log.remove(&version);
+                }
+                expect_rows(&id, kept.log.len(), rows)?;
                 kept.version = from + 1;
-                kept.index = after;
                 self.replace_run(id, Some(kept), undo);
                 Ok(())
             }
@@ -196,11 +199,8 @@ impl Data {
         }
         let stages = std::mem::take(&mut state.execution.stages);
         let kept = Kept {
-            stages: stages
-                .into_iter()
-                .map(|stage| (stage.serial, Arc::new(stage)))
-                .collect(),
-            log: Vec::new(),
+            stages: stages.into_iter().map(Arc::new).collect(),
+            log: BTreeMap::new(),
             version: state.execution.version,
             header: Arc::new(state),
             index,
@@ -280,38 +280,33 @@ impl Data {
 }
 
 impl Kept {
-    fn fold(&mut self, snapshot: Snapshot) {
-        self.header = Arc::new(snapshot.header);
-        self.log.clear();
-        for serial in snapshot.removed {
-            self.stages.remove(&serial);
-        }
-        let stages = snapshot.stages.into_iter();
-        self.stages
-            .extend(stages.map(|stage| (stage.serial, Arc::new(stage))));
+    pub(super) fn replay(&self) -> Replayed {
+        let mut state = (*self.header).clone();
+        let stages = self.stages.iter().map(|stage| (**stage).clone());
+        state.execution.stages = stages.collect();
+        let log = self.log.iter();
+        replay(
+            state,
+            log.map(|(version, changes)| (*version, changes.to_vec())),
+        )
     }
 
     pub(super) fn state(&self) -> RunState {
-        let mut state = (*self.header).clone();
-        state.execution.stages = self
-            .stages
-            .values()
-            .map(|stage| (**stage).clone())
-            .collect();
-        state.execution.version = self.version - self.log.len() as u64;
-        let mut run = Run::load(state);
-        for changes in &self.log {
-            for change in &**changes {
-                run.apply(change.clone());
-            }
-            run.advance_version();
-        }
-        run.to_state()
+        self.replay().run.into_state()
     }
 }
 
 fn conflict(text: String) -> StoreError {
     StoreError::Conflict(text)
+}
+
+fn expect_rows(id: &ExecutionId, found: usize, said: u32) -> Result<(), StoreError> {
+    match usize::try_from(said) {
+        Ok(said) if said == found => Ok(()),
+        _ => Err(StoreError::Corrupt(format!(
+            "the writer of {id} says that its log has {said} rows, and it has {found}"
+        ))),
+    }
 }
 
 /// A caller that is wrong about the rows of a run would leave lines in the lists for ever; here it is told.

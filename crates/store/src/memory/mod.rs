@@ -1,8 +1,8 @@
 //! The store in memory: commits at once, on the thread that asks, and obviously right where it can be slow.
 //!
 //! It is the model that the store on sled is compared with, and the disk of the simulator: what was committed before a
-//! crash is what a reopened store has. Like the one on sled it keeps the header, the stages and the changes since, so a
-//! run whose snapshots miss something reads wrong here too.
+//! crash is what a reopened store has. Like the one on sled it keeps what a run was made of and the changes since, so a run
+//! of which too much is dropped reads wrong here too.
 
 mod data;
 
@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use spindrift_engine::{
-    ExecutionQuery, IndexRow, Listed, PipelineRevision, RunState, Scope, Store, StoreError,
-    StoreHealth, Ticket, Write,
+    ExecutionQuery, IndexRow, Listed, PipelineRevision, Replayed, RunState, Scope, Store,
+    StoreError, StoreHealth, Ticket, Write,
 };
 use spindrift_model::{ExecutionId, Millis, PipelineId};
 
@@ -119,6 +119,10 @@ impl Store for MemoryStore {
 
     fn run(&self, id: &ExecutionId) -> Result<Option<RunState>, StoreError> {
         Ok(self.lock().data.runs.get(id).map(Kept::state))
+    }
+
+    fn replay(&self, id: &ExecutionId) -> Result<Option<Replayed>, StoreError> {
+        Ok(self.lock().data.runs.get(id).map(Kept::replay))
     }
 
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<Listed>, StoreError> {

@@ -30,11 +30,10 @@ fn step(draft: &mut Draft, number: u64) -> Write {
             .unwrap(),
         unset: Vec::new(),
     };
-    if number % 9 == 8 {
-        draft.fold(vec![change], |row| row.busy = !row.busy)
-    } else {
-        draft.advance(vec![change], |row| row.wake = Some(number as i64))
-    }
+    draft.advance(vec![change], |row| {
+        row.wake = Some(number as i64);
+        row.busy = number % 9 == 8;
+    })
 }
 
 fn stopped(result: &Result<(), StoreError>) -> &str {

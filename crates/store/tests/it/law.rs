@@ -20,11 +20,10 @@ enum Step {
     Advance {
         run: u8,
         change: u8,
-        folds: bool,
     },
     Stale {
         run: u8,
-        folds: bool,
+        forgets: bool,
     },
     Forget {
         run: u8,
@@ -54,9 +53,8 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0u8..6).prop_map(|run| Step::Create { run }),
-        12 => (0u8..6, 0u8..40, prop::bool::weighted(0.15))
-            .prop_map(|(run, change, folds)| Step::Advance { run, change, folds }),
-        1 => (0u8..6, any::<bool>()).prop_map(|(run, folds)| Step::Stale { run, folds }),
+        12 => (0u8..6, 0u8..40).prop_map(|(run, change)| Step::Advance { run, change }),
+        1 => (0u8..6, any::<bool>()).prop_map(|(run, forgets)| Step::Stale { run, forgets }),
         1 => (0u8..6).prop_map(|run| Step::Forget { run }),
         2 => (0u8..3, 0u8..4, prop::option::of(0u64..4))
             .prop_map(|(pipeline, name, replaces)| Step::Save { pipeline, name, replaces }),
@@ -97,7 +95,7 @@ impl Writer {
                 self.drafts.entry(run).or_insert(draft);
                 Some(write)
             }
-            Step::Advance { run, change, folds } => {
+            Step::Advance { run, change } => {
                 let draft = self.drafts.get_mut(&run)?;
                 let changes = vec![change_of(change)];
                 let row = |row: &mut IndexRow| {
@@ -114,21 +112,17 @@ impl Writer {
                         _ => {}
                     }
                 };
-                Some(if folds {
-                    draft.fold(changes.clone(), row)
-                } else {
-                    draft.advance(changes.clone(), row)
-                })
+                Some(draft.advance(changes.clone(), row))
             }
-            Step::Stale { run, folds } => {
+            Step::Stale { run, forgets } => {
                 // As a writer who has missed or dreamt one version.
                 let mut draft = self.drafts.get(&run)?.clone();
                 draft.advance(vec![], |_| {});
                 let index = draft.index().clone();
-                Some(if folds {
-                    draft.fold(vec![], |row| *row = index)
-                } else {
+                Some(if forgets {
                     draft.forget()
+                } else {
+                    draft.advance(vec![], |row| *row = index)
                 })
             }
             Step::Forget { run } => Some(self.drafts.remove(&run)?.forget()),

@@ -29,11 +29,7 @@ fn step(draft: &mut Draft) -> Write {
         output(2),
         Change::ExecutionStatus { status, at: 1 },
     ];
-    if version.is_multiple_of(4) {
-        draft.fold(changes, |row| row.status = status)
-    } else {
-        draft.advance(changes, |row| row.status = status)
-    }
+    draft.advance(changes, |row| row.status = status)
 }
 
 fn check(store: &dyn Store) -> u64 {
