@@ -6,8 +6,8 @@
 //! common tools. MessagePack without names takes 195 bytes, but a member that is left out when it is empty would
 //! shift those behind it.
 
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sled::IVec;
 use spindrift_engine::StoreError;
 

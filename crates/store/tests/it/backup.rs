@@ -151,9 +151,7 @@ fn verification_finds_what_does_not_fit_together() {
     a correlation has the execution 01, which does not exist
     ");
     insta::assert_snapshot!(damaged(|db| remove(db, b"r01\0\x01l\0\0\0\0\0\0\0\x01")), @r"an execution at key r01\x00\x01h: its log should have 2 rows and has 1");
-    insta::assert_snapshot!(damaged(|db| remove(db, b"r03\0\x01h")), @r"
-    a list has the execution 03, which does not exist
-    ");
+    insta::assert_snapshot!(damaged(|db| remove(db, b"r03\0\x01h")), @"a list has the execution 03, which does not exist");
     insta::assert_snapshot!(damaged(|db| remove(db, b"xa")), @"
     the execution 03 is NOT_STARTED and not in that list of All
     the execution 03 is missing in the list of all
