@@ -459,7 +459,8 @@ pub struct TokenArgs {
 #[command(after_help = "Examples:
   spindrift bench
   spindrift bench transitions --runs 1000 --stages 50
-  spindrift bench page --stored 100000")]
+  spindrift bench page --stored 100000
+  spindrift bench hooks events matching schedules")]
 pub struct BenchArgs {
     /// What to measure; everything when absent.
     #[arg(value_enum)]
@@ -479,6 +480,12 @@ pub struct BenchArgs {
     /// Stored runs behind the measured page.
     #[arg(long, default_value_t = 1_000_000)]
     pub stored: usize,
+    /// Hooks or events that are sent.
+    #[arg(long, default_value_t = 40_000)]
+    pub hooks: usize,
+    /// How long schedules are watched.
+    #[arg(long, default_value_t = 60)]
+    pub seconds: u64,
 }
 
 /// What can be measured.
@@ -500,6 +507,14 @@ pub enum Benchmark {
     Large,
     /// Cold start, idle memory, size of the binary.
     Process,
+    /// From a signed hook to its first stage, at 2,000 hooks a second.
+    Hooks,
+    /// Events that are accepted and durable in a second.
+    Events,
+    /// One event against 10,000 triggers.
+    Matching,
+    /// 10,000 schedules: how exact they are, and what they cost.
+    Schedules,
 }
 
 /// What to print on standard output.

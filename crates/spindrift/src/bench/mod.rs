@@ -5,12 +5,16 @@
 
 mod chain;
 mod disk;
+mod hook_client;
+mod hooks;
 mod large;
+mod matching;
 mod page;
 mod process;
 mod recovery;
 mod rig;
 mod sample;
+mod schedules;
 mod transitions;
 mod waiting;
 mod webhooks;
@@ -48,6 +52,9 @@ fn measure(benchmark: Benchmark, arguments: &BenchArgs, scratch: &Scratch) -> an
     if benchmark == Benchmark::Process {
         return process::measure(scratch);
     }
+    if benchmark == Benchmark::Matching {
+        return matching::measure();
+    }
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -60,7 +67,10 @@ fn measure(benchmark: Benchmark, arguments: &BenchArgs, scratch: &Scratch) -> an
             Benchmark::Recovery => recovery::measure(arguments, scratch).await,
             Benchmark::Page => page::measure(arguments, scratch).await,
             Benchmark::Large => large::measure(scratch).await,
-            Benchmark::Process => Ok(()),
+            Benchmark::Hooks => hooks::latency(arguments, scratch).await,
+            Benchmark::Events => hooks::throughput(arguments, scratch).await,
+            Benchmark::Schedules => schedules::measure(arguments, scratch).await,
+            Benchmark::Process | Benchmark::Matching => Ok(()),
         }
     })
 }

@@ -12,6 +12,11 @@ impl Sample {
         self.0.push(duration);
     }
 
+    /// Adds those of another sample.
+    pub fn join(&mut self, other: Sample) {
+        self.0.extend(other.0);
+    }
+
     /// The value below which that share of the durations lies.
     pub fn percentile(&mut self, share: f64) -> Duration {
         self.0.sort_unstable();

@@ -6,10 +6,12 @@ use spindrift_engine::StoreError;
 use spindrift_model::Millis;
 
 use super::error::AcceptError;
-use super::record::{Cause, EventRecord};
+use super::record::{Cause, EventRecord, EventState};
 use super::shared::{Shared, Triggers};
 use super::storage;
-use crate::events::{Delivery, DeliveryError, Event, Ignored, interpret, recognise_body};
+use crate::events::{
+    Delivery, DeliveryError, Event, Ignored, Interpreted, interpret, recognise_body,
+};
 use crate::matching::{Occasion, Verdict};
 
 /// What the caller is told.
@@ -65,8 +67,9 @@ impl Triggers {
         if let Some(reason) = interpreted.ignored {
             return Ok(Receipt::Ignored(reason));
         }
-        let record = match shared.store_delivery(delivery).await? {
+        let record = match shared.store_delivery(delivery, &interpreted).await? {
             Stored::New(record) => record,
+            Stored::Done(record) => return Ok(Receipt::Done(record)),
             Stored::Known(record) => return Ok(Receipt::Repeated(record)),
         };
         let id = record.id.clone();
@@ -139,6 +142,8 @@ const PAGE: usize = 500;
 
 enum Stored {
     New(Box<EventRecord>),
+    /// Nothing waits for it: there is nothing left to do.
+    Done(Box<EventRecord>),
     Known(Box<EventRecord>),
 }
 
@@ -151,7 +156,13 @@ impl Shared {
         )
     }
 
-    async fn store_delivery(&self, delivery: Delivery) -> Result<Stored, AcceptError> {
+    /// Stores a delivery. One that no trigger matches is stored once, with its verdicts; any other is stored before its runs
+    /// are started, and once more when they are.
+    async fn store_delivery(
+        &self,
+        delivery: Delivery,
+        interpreted: &Interpreted,
+    ) -> Result<Stored, AcceptError> {
         let store = self.engine.store();
         let now = self.now();
         let repeatable = Repeatable::of(&delivery);
@@ -161,13 +172,18 @@ impl Shared {
             self.entropy.bits(),
             self.entropy.bits()
         );
-        let record = EventRecord::new(
-            storage::stable_id(now, &name),
-            now,
-            Cause::Delivery(delivery),
-        );
+        let id = storage::stable_id(now, &name);
+        let rejections = self.rejections(&delivery, interpreted);
+        let mut record = EventRecord::new(id, now, Cause::Delivery(delivery));
+        if let Some(rejections) = rejections {
+            record.summaries = interpreted.events.iter().map(Event::summary).collect();
+            record.complete(Vec::new(), rejections);
+        }
         loop {
-            let mut writes = storage::received(&record)?;
+            let mut writes = match record.state {
+                EventState::Received => storage::received(&record)?,
+                EventState::Done => storage::done_at_once(&record)?,
+            };
             if repeatable != Repeatable::Never {
                 let earlier = storage::seen(store, &fingerprint)?;
                 let replaces = match earlier {
@@ -182,10 +198,19 @@ impl Shared {
                     Some((value, _)) => Some(value),
                     None => None,
                 };
-                writes.push(storage::remember(&fingerprint, &record.id, replaces));
+                // What has no effect may come again, so nobody needs to recognise it.
+                if record.state == EventState::Received {
+                    writes.push(storage::remember(&fingerprint, &record.id, replaces));
+                }
             }
             match store.commit(writes).await {
-                Ok(()) => return Ok(Stored::New(Box::new(record))),
+                Ok(()) => {
+                    let record = Box::new(record);
+                    return Ok(match record.state {
+                        EventState::Received => Stored::New(record),
+                        EventState::Done => Stored::Done(record),
+                    });
+                }
                 // The same delivery was stored a moment ago: look again.
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),

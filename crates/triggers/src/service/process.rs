@@ -4,16 +4,13 @@ use futures::{StreamExt, TryStreamExt};
 use spindrift_engine::StoreError;
 use spindrift_runtime::EngineError;
 
-use super::record::{Cause, EventRecord, EventState, VerdictOutcome, VerdictRecord};
+use super::record::{Cause, EventRecord, VerdictOutcome, VerdictRecord};
 use super::shared::Shared;
 use super::starting::Parent;
 use super::storage;
 use crate::events::registry::ImageEvent;
-use crate::events::{Delivery, Event, interpret};
+use crate::events::{Delivery, Event, Interpreted, interpret};
 use crate::matching::{Occasion, RunTrigger, Verdict};
-
-/// Rejections that are kept of one event; more are counted.
-const MAX_REJECTIONS: usize = 500;
 
 /// Runs of one event that are started at the same time.
 const AT_ONCE: usize = 16;
@@ -58,22 +55,14 @@ impl Shared {
         let starts = matched
             .into_iter()
             .map(|one| self.outcome_of(one, &record, parent.as_ref()));
-        let mut verdicts: Vec<VerdictRecord> = futures::stream::iter(starts)
+        let started: Vec<VerdictRecord> = futures::stream::iter(starts)
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        record.omitted = rejected.len().saturating_sub(MAX_REJECTIONS);
-        verdicts.extend(
-            rejected
-                .iter()
-                .take(MAX_REJECTIONS)
-                .filter_map(rejection_of),
-        );
-        record.verdicts = verdicts;
-        record.state = EventState::Done;
-        if let Cause::Delivery(delivery) = &mut record.cause {
-            delivery.headers.hide_token();
-        }
+        let rejections = rejected
+            .iter()
+            .filter_map(|one| VerdictRecord::rejection(one.event, &one.verdict));
+        record.complete(started, rejections.collect());
         self.finish(&record).await?;
         Ok(record)
     }
@@ -102,6 +91,23 @@ impl Shared {
         events
             .flat_map(|(number, event)| self.judge(number, event, id, &occasion))
             .collect()
+    }
+
+    /// The verdicts on a delivery that no trigger matches; `None` when one does.
+    pub(super) fn rejections(
+        &self,
+        delivery: &Delivery,
+        interpreted: &Interpreted,
+    ) -> Option<Vec<VerdictRecord>> {
+        let occasion = self.occasion(delivery);
+        let index = self.index();
+        let mut rejections = Vec::new();
+        for (number, event) in interpreted.events.iter().enumerate() {
+            for verdict in index.verdicts(event, &occasion) {
+                rejections.push(VerdictRecord::rejection(number, &verdict)?);
+            }
+        }
+        Some(rejections)
     }
 
     fn judge_image(
@@ -187,10 +193,4 @@ impl Shared {
         };
         Ok(VerdictRecord::new(one.event, &one.verdict, outcome))
     }
-}
-
-fn rejection_of(one: &Judged) -> Option<VerdictRecord> {
-    let reason = one.verdict.outcome.as_ref().err()?;
-    let outcome = VerdictOutcome::rejected(reason);
-    Some(VerdictRecord::new(one.event, &one.verdict, outcome))
 }

@@ -107,7 +107,16 @@ impl VerdictRecord {
             outcome,
         }
     }
+
+    /// What is kept of a verdict that is no match; `None` of one that is.
+    pub(super) fn rejection(event: usize, verdict: &Verdict) -> Option<Self> {
+        let reason = verdict.outcome.as_ref().err()?;
+        Some(Self::new(event, verdict, VerdictOutcome::rejected(reason)))
+    }
 }
+
+/// Rejections that are kept of one event; more are counted.
+const MAX_REJECTIONS: usize = 500;
 
 /// An event with its verdicts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +148,22 @@ impl EventRecord {
             summaries: Vec::new(),
             verdicts: Vec::new(),
             omitted: 0,
+        }
+    }
+
+    /// Takes the verdicts: those of triggers that matched, then those of the others.
+    pub(super) fn complete(
+        &mut self,
+        matched: Vec<VerdictRecord>,
+        mut rejections: Vec<VerdictRecord>,
+    ) {
+        self.omitted = rejections.len().saturating_sub(MAX_REJECTIONS);
+        rejections.truncate(MAX_REJECTIONS);
+        self.verdicts = matched;
+        self.verdicts.append(&mut rejections);
+        self.state = EventState::Done;
+        if let Cause::Delivery(delivery) = &mut self.cause {
+            delivery.headers.hide_token();
         }
     }
 

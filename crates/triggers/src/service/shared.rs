@@ -317,9 +317,11 @@ impl Shared {
             };
             after.clone_from(&last.id);
             count += old.len();
-            store
-                .commit(old.iter().flat_map(storage::forget).collect())
-                .await?;
+            let mut writes = Vec::with_capacity(2 * old.len());
+            for record in &old {
+                writes.extend(storage::forget(store, record)?);
+            }
+            store.commit(writes).await?;
         }
     }
 }

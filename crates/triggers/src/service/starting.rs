@@ -2,8 +2,8 @@
 
 use spindrift_engine::{ExecutionQuery, Scope, outline};
 use spindrift_model::{
-    Artifact, Execution, ExecutionId, ExecutionKind, ExpectedArtifact, Map, Millis,
-    Pipeline, PipelineId, Pointer, Problem, Value,
+    Artifact, Execution, ExecutionId, ExecutionKind, ExpectedArtifact, Map, Millis, Pipeline,
+    PipelineId, Pointer, Problem, Value,
 };
 use spindrift_runtime::{Engine, EngineError, StartRequest};
 

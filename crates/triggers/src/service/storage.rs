@@ -112,6 +112,11 @@ pub(super) fn received(record: &EventRecord) -> Result<Vec<Write>, StoreError> {
     ])
 }
 
+/// A new event with which nothing is to be done.
+pub(super) fn done_at_once(record: &EventRecord) -> Result<Vec<Write>, StoreError> {
+    Ok(vec![put(EVENT, key_of(&record.id), value_of(record)?)])
+}
+
 /// An event that is done.
 pub(super) fn done(record: &EventRecord) -> Result<Vec<Write>, StoreError> {
     let key = key_of(&record.id);
@@ -144,19 +149,21 @@ pub(super) fn remember(fingerprint: &str, id: &str, replaces: Option<Vec<u8>>) -
     }
 }
 
-/// The writes that forget an event.
-pub(super) fn forget(record: &EventRecord) -> Vec<Write> {
-    let mut writes = vec![Write::DeleteRecord {
-        space: EVENT,
-        key: key_of(&record.id),
-    }];
+/// The writes that forget an event, and that its delivery was seen unless that is another event's by now.
+pub(super) fn forget(store: &dyn Store, record: &EventRecord) -> Result<Vec<Write>, StoreError> {
+    let key = key_of(&record.id);
+    let mut writes = Vec::new();
     if let super::record::Cause::Delivery(delivery) = &record.cause {
-        writes.push(Write::DeleteRecord {
-            space: SEEN,
-            key: delivery.fingerprint(),
-        });
+        let fingerprint = delivery.fingerprint();
+        if store.record(SEEN, &fingerprint)?.as_deref() == Some(key.as_bytes()) {
+            writes.push(Write::DeleteRecord {
+                space: SEEN,
+                key: fingerprint,
+            });
+        }
     }
-    writes
+    writes.push(Write::DeleteRecord { space: EVENT, key });
+    Ok(writes)
 }
 
 fn tick_key(pipeline: &PipelineId, trigger: &TriggerId) -> String {
