@@ -11,7 +11,7 @@ use spindrift_outbound::Outbound;
 use crate::catalog::{CatalogJobs, CatalogStage, KINDS};
 use crate::depends_on_execution::DependsOnExecution;
 use crate::evaluate_variables::EvaluateVariables;
-use crate::manifest::{DeployManifest, PlanManifest};
+use crate::manifest::{self, DeployManifest, PlanManifest};
 use crate::manual_judgment::ManualJudgment;
 use crate::noop::Noop;
 use crate::pipeline::{MonitorPipeline, Pipeline};
@@ -122,7 +122,8 @@ pub fn registry(services: Services) -> Registry {
         traffic: services.traffic.clone(),
     };
     let server_groups = server_group::types(&clouds);
-    for stage_type in types.into_iter().chain(server_groups) {
+    let operations = manifest::operations(&services.accounts, services.artifacts.as_ref());
+    for stage_type in types.into_iter().chain(operations).chain(server_groups) {
         registry.add(stage_type);
     }
     for (name, kind) in KINDS {

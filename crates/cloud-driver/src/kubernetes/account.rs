@@ -12,6 +12,7 @@ use super::failure::from_kube;
 use super::kind::Kind;
 use super::object::ObjectId;
 use super::resources::{Resource, Resources};
+use super::stability::Remembered;
 use crate::error::{CloudError, ErrorKind};
 
 /// What an account may touch, as its owner wrote it (the reference's section 7).
@@ -71,6 +72,7 @@ struct Shared {
     client: Client,
     options: KubernetesOptions,
     resources: Resources,
+    troubles: Remembered,
 }
 
 impl Kubernetes {
@@ -82,6 +84,7 @@ impl Kubernetes {
                 client,
                 options,
                 resources: Resources::default(),
+                troubles: Remembered::default(),
             }),
         }
     }
@@ -99,6 +102,11 @@ impl Kubernetes {
     /// What the account may touch.
     pub fn options(&self) -> &KubernetesOptions {
         &self.shared.options
+    }
+
+    /// The troubles that waits have seen.
+    pub(crate) fn troubles(&self) -> &Remembered {
+        &self.shared.troubles
     }
 
     /// The namespace of manifests without one.

@@ -94,9 +94,15 @@ fn of_container(pod: &Value, status: &Value) -> Option<(TroubleKind, String)> {
         | "ImageInspectError"
         | "RegistryUnavailable") => {
             let image = text(status, "/image");
+            // The kubelet goes to and fro between trying and waiting: its text says enough.
+            let tail = if tail.is_empty() {
+                format!(": {reason}")
+            } else {
+                tail
+            };
             Some((
                 TroubleKind::ImagePull,
-                format!("container {name} cannot have the image {image} ({reason}){tail}"),
+                format!("container {name} cannot have the image {image}{tail}"),
             ))
         }
         reason @ ("CreateContainerConfigError"
@@ -205,7 +211,7 @@ mod tests {
                 waiting("ImagePullBackOff"),
                 Some((
                     ImagePull,
-                    "pod web-1: container main cannot have the image nginx:nope (ImagePullBackOff): said",
+                    "pod web-1: container main cannot have the image nginx:nope: said",
                 )),
             ),
             (

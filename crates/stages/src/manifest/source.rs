@@ -154,7 +154,7 @@ pub(crate) fn optional(input: &TaskInput) -> Vec<Artifact> {
     found
 }
 
-fn by_id(input: &TaskInput, id: &str) -> Result<Artifact, Failure> {
+pub(crate) fn by_id(input: &TaskInput, id: &str) -> Result<Artifact, Failure> {
     let artifact = bound(input, id).ok_or_else(|| {
         fields::invalid(format!(
             "No artifact with id {id} could be found in the pipeline context."

@@ -302,7 +302,7 @@ pub(crate) fn objects(context: &Map) -> Result<Vec<ObjectId>, Failure> {
     Ok(found)
 }
 
-fn options(context: &Map) -> Result<StabilityOptions, Failure> {
+pub(crate) fn options(context: &Map) -> Result<StabilityOptions, Failure> {
     let early_failure = match fields::text(context, "earlyFailure") {
         None | Some("patient") => EarlyFailure::Patient,
         Some("never") => EarlyFailure::Never,

@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod fake_cloud;
+mod manifest_world;
 mod play;
 mod support;
 
 mod cluster_size;
+mod manifest_operations;
 mod pipeline;
 mod preconfigured;
 mod real_pipelines;
 mod registry;
+mod run_job;
 mod runs;
 mod server_groups;
 mod webhook_cancel;

@@ -51,7 +51,10 @@ fn real_stages_are_accepted_but_for_real_mistakes() {
         .map(|(text, times)| format!("{times} × {text}"))
         .collect();
     insta::assert_snapshot!(said.join("\n"), @r"
-    1 × /account: the stage fails without an account
+    5 × /account: the stage fails without an account
+    1 × /manifest: Only kind of Job is accepted for the Run Job operation.
+    4 × /manifest: it is missing: containers without a manifest were for the first Kubernetes provider, which is gone; write the manifest of a Job
+    2 × /manifest: it is missing; write the manifest of a Job
     1 × /manifests: the stage fails without manifests
     54 × /type: server groups of Kubernetes are made from manifests; use a deployManifest stage, or cloneServerGroup to repeat one that is there
     1 × /url: localhost:9090 is a host name without a dot; allow it under outbound.allow in the configuration

@@ -16,6 +16,7 @@ mod workloads;
 use serde_json::Value;
 
 pub use early::EarlyFailure;
+pub(crate) use early::Remembered;
 pub use status::{Condition, Status};
 pub use wait::StabilityOptions;
 

@@ -150,7 +150,12 @@ impl<'a> Wait<'a> {
             return Verdict::Fails(self.failure(message, object, status.trouble).await);
         }
         let now = Instant::now();
+        let uid = text(object, "/metadata/uid");
+        if self.told.is_none() {
+            self.timers = self.kubernetes.troubles().recall(uid, now);
+        }
         self.timers.note(&troubles, now);
+        self.kubernetes.troubles().keep(uid, &self.timers, now);
         if let Some((_, kind)) = self
             .timers
             .next(self.options.early_failure)
