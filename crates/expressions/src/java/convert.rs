@@ -365,7 +365,7 @@ fn parse_scalar<'a>(text: &str, class: Class) -> Eval<Value<'a>> {
             Value::Object(Object::Locale(text.trim().into()))
         }),
         Class::Charset => {
-            super::string::charset(text).map(|name| Value::Object(Object::Charset(name)))
+            super::charset::charset(text).map(|name| Value::Object(Object::Charset(name)))
         }
         Class::Uuid => super::uuid::parse(text.trim()).map(|id| Value::Object(Object::Uuid(id))),
         Class::Date => {

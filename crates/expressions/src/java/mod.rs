@@ -1,5 +1,6 @@
 //! Java as expressions see it: conversions, overloads, and the methods of its classes.
 
+pub(crate) mod charset;
 pub(crate) mod collection;
 pub(crate) mod convert;
 pub(crate) mod date;
@@ -18,4 +19,5 @@ pub(crate) mod registry;
 pub(crate) mod string;
 pub(crate) mod time;
 pub(crate) mod time_methods;
+mod utf16;
 pub(crate) mod uuid;

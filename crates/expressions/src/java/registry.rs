@@ -2,7 +2,8 @@
 
 use super::method::Method;
 use super::{
-    collection, date, date_format, enums, math, number, orca, random, string, time_methods, uuid,
+    charset, collection, date, date_format, enums, math, number, orca, random, string,
+    time_methods, uuid,
 };
 use crate::value::{Class, Type};
 
@@ -100,7 +101,7 @@ fn table(class: Type) -> &'static [Method] {
         Class::Boolean => number::BOOLEAN,
         Class::Character => number::CHARACTER,
         Class::Math => math::METHODS,
-        Class::UrlEncoder => string::URL_ENCODER,
+        Class::UrlEncoder => charset::URL_ENCODER,
         Class::Date => date::METHODS,
         Class::SimpleDateFormat => date_format::METHODS,
         Class::LocalDate => time_methods::LOCAL_DATE,

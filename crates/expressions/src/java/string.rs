@@ -1,64 +1,24 @@
 //! Methods of `java.lang.String`. Positions are UTF-16 units, as in Java.
 
+use super::charset::{
+    byte_array, bytes, char_array, charset_of, decode, encode, named_charset, units,
+};
 use super::method::{
     Arguments, BOOL, BYTES, CHAR, CHAR_ARRAY, CHARS, DOUBLE, FLOAT, INT, LONG, Method, OBJECT,
     OBJECTS, STRING, function, method, null_pointer,
+};
+use super::utf16::{
+    byte_at, code_point, compare, find, find_character, find_last, find_last_character, folded,
+    java_white, length, out_of_range, part_of, region, substring, unit_at,
 };
 use super::{convert, format};
 use crate::error::{Eval, STRING_BOUNDS, Thrown};
 use crate::eval::Machine;
 use crate::value::text::to_text;
-use crate::value::{Class, Object, Text, Type, Value};
+use crate::value::{Class, Text, Type, Value};
 
 fn this_text<'v>(this: &'v Value<'_>) -> &'v str {
     this.char_sequence().unwrap_or_default()
-}
-
-/// The length in UTF-16 units.
-pub(crate) fn length(text: &str) -> usize {
-    if text.is_ascii() {
-        text.len()
-    } else {
-        text.encode_utf16().count()
-    }
-}
-
-/// The byte where a UTF-16 position lies; inside a pair, the byte where the pair begins.
-fn byte_at(text: &str, position: usize) -> usize {
-    if text.is_ascii() {
-        return position.min(text.len());
-    }
-    let mut units = 0;
-    for (byte, c) in text.char_indices() {
-        if units >= position {
-            return byte;
-        }
-        units += c.len_utf16();
-    }
-    text.len()
-}
-
-/// The UTF-16 position of a byte.
-fn position_at(text: &str, byte: usize) -> i32 {
-    length(&text[..byte]) as i32
-}
-
-fn out_of_range(begin: i32, end: i32, length: usize) -> Thrown {
-    Thrown::java(
-        STRING_BOUNDS,
-        format!("begin {begin}, end {end}, length {length}"),
-    )
-}
-
-fn substring(text: &str, begin: i32, end: i32) -> Eval<&str> {
-    let units = length(text);
-    let fits = begin >= 0 && begin <= end && end as usize <= units;
-    if !fits {
-        return Err(out_of_range(begin, end, units));
-    }
-    let from = byte_at(text, begin as usize);
-    let to = byte_at(text, end as usize);
-    Ok(text.get(from..to.max(from)).unwrap_or_default())
 }
 
 /// A piece of the receiver: borrowed where the receiver is.
@@ -74,236 +34,14 @@ fn piece<'a>(this: &Value<'a>, part: &str) -> Value<'a> {
     Value::text(part)
 }
 
-fn unit_at(text: &str, index: i32) -> Eval<u16> {
-    usize::try_from(index)
-        .ok()
-        .and_then(|index| {
-            if text.is_ascii() {
-                text.as_bytes().get(index).map(|byte| u16::from(*byte))
-            } else {
-                text.encode_utf16().nth(index)
-            }
-        })
-        .ok_or_else(|| {
-            Thrown::java(
-                STRING_BOUNDS,
-                format!("Index {index} out of bounds for length {}", length(text)),
-            )
-        })
-}
-
-fn code_point(text: &str, index: i32) -> Eval<i32> {
-    let unit = unit_at(text, index)?;
-    if (0xD800..0xDC00).contains(&unit) {
-        let byte = byte_at(text, index as usize);
-        if let Some(c) = text[byte..].chars().next() {
-            return Ok(c as i32);
-        }
-    }
-    Ok(i32::from(unit))
-}
-
-fn find(text: &str, wanted: &str, from: i32) -> i32 {
-    let units = length(text) as i32;
-    let from = from.clamp(0, units);
-    let byte = byte_at(text, from as usize);
-    text[byte..]
-        .find(wanted)
-        .map_or(-1, |found| position_at(text, byte + found))
-}
-
-fn find_last(text: &str, wanted: &str, from: i32) -> i32 {
-    if from < 0 {
-        return -1;
-    }
-    let end = byte_at(text, from as usize)
-        .saturating_add(wanted.len())
-        .min(text.len());
-    let end = (0..=end)
-        .rev()
-        .find(|byte| text.is_char_boundary(*byte))
-        .unwrap_or(0);
-    text[..end]
-        .rfind(wanted)
-        .map_or(-1, |found| position_at(text, found))
-}
-
-fn character(code: i32) -> String {
-    u32::try_from(code)
-        .ok()
-        .and_then(char::from_u32)
-        .map_or_else(String::new, String::from)
-}
-
-fn find_character(text: &str, code: i32, from: i32) -> i32 {
-    let wanted = character(code);
-    if wanted.is_empty() {
-        return -1;
-    }
-    find(text, &wanted, from)
-}
-
-fn find_last_character(text: &str, code: i32, from: i32) -> i32 {
-    let wanted = character(code);
-    if wanted.is_empty() {
-        return -1;
-    }
-    find_last(text, &wanted, from)
-}
-
-fn java_white(c: char) -> bool {
-    // Character.isWhitespace: no-break spaces do not count.
-    matches!(c, '\t'..='\r' | '\u{1c}'..='\u{1f}')
-        || (c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{85}'))
-}
-
-fn compare(left: &str, right: &str) -> i32 {
-    let mut a = left.encode_utf16();
-    let mut b = right.encode_utf16();
-    loop {
-        match (a.next(), b.next()) {
-            (Some(x), Some(y)) if x != y => return i32::from(x) - i32::from(y),
-            (Some(_), Some(_)) => {}
-            _ => return length(left) as i32 - length(right) as i32,
-        }
-    }
-}
-
-fn folded(text: &str) -> String {
-    text.chars()
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .collect()
-}
-
 /// A text as an argument, or `null` as Java prints it.
-fn made<'a>(machine: &mut Machine<'a>, text: String) -> Eval<Value<'a>> {
+pub(super) fn made<'a>(machine: &mut Machine<'a>, text: String) -> Eval<Value<'a>> {
     machine.spend_bytes(text.len())?;
     Ok(Value::text(text))
 }
 
 fn display(value: &Value<'_>) -> Eval<String> {
     to_text(value).ok_or_else(convert::too_large)
-}
-
-fn units(value: &Value<'_>) -> Vec<u16> {
-    match value {
-        Value::Array(array) => array
-            .items
-            .borrow()
-            .iter()
-            .map(|item| match item {
-                Value::Char(unit) => *unit,
-                other => convert::as_i64(other) as u16,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The bytes of a `byte[]`.
-pub(crate) fn bytes(value: &Value<'_>) -> Vec<u8> {
-    match value {
-        Value::Array(array) => array
-            .items
-            .borrow()
-            .iter()
-            .map(|item| convert::as_i64(item) as u8)
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// A `byte[]`.
-pub(crate) fn byte_array<'a>(bytes: &[u8]) -> Value<'a> {
-    Value::array(
-        Type::of(Class::BytePrimitive),
-        bytes.iter().map(|byte| Value::Byte(*byte as i8)).collect(),
-    )
-}
-
-fn char_array<'a>(text: &str) -> Value<'a> {
-    Value::array(
-        Type::of(Class::CharPrimitive),
-        text.encode_utf16().map(Value::Char).collect(),
-    )
-}
-
-/// The canonical name of a character set.
-pub(crate) fn charset(name: &str) -> Eval<&'static str> {
-    match name.to_ascii_uppercase().as_str() {
-        "UTF-8" | "UTF8" => Ok("UTF-8"),
-        "US-ASCII" | "ASCII" => Ok("US-ASCII"),
-        "ISO-8859-1" | "LATIN1" | "ISO8859_1" => Ok("ISO-8859-1"),
-        "UTF-16" => Ok("UTF-16"),
-        "UTF-16BE" => Ok("UTF-16BE"),
-        "UTF-16LE" => Ok("UTF-16LE"),
-        _ => Err(Thrown::java(
-            "java.nio.charset.UnsupportedCharsetException",
-            name,
-        )),
-    }
-}
-
-fn encode(text: &str, charset: &str) -> Vec<u8> {
-    match charset {
-        "US-ASCII" => text
-            .chars()
-            .map(|c| if c.is_ascii() { c as u8 } else { b'?' })
-            .collect(),
-        "ISO-8859-1" => text
-            .chars()
-            .map(|c| if (c as u32) < 256 { c as u8 } else { b'?' })
-            .collect(),
-        "UTF-16" => [0xFE, 0xFF]
-            .into_iter()
-            .chain(text.encode_utf16().flat_map(u16::to_be_bytes))
-            .collect(),
-        "UTF-16BE" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-        "UTF-16LE" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        _ => text.as_bytes().to_vec(),
-    }
-}
-
-fn decode(bytes: &[u8], charset: &str) -> String {
-    let wide = |make: fn([u8; 2]) -> u16, bytes: &[u8]| {
-        let units: Vec<u16> = bytes
-            .chunks_exact(2)
-            .map(|pair| make([pair[0], pair[1]]))
-            .collect();
-        String::from_utf16_lossy(&units)
-    };
-    match charset {
-        "US-ASCII" => bytes
-            .iter()
-            .map(|byte| {
-                if byte.is_ascii() {
-                    *byte as char
-                } else {
-                    '\u{fffd}'
-                }
-            })
-            .collect(),
-        "ISO-8859-1" => bytes.iter().map(|byte| *byte as char).collect(),
-        "UTF-16" | "UTF-16BE" => {
-            let bytes = bytes.strip_prefix(&[0xFE, 0xFF]).unwrap_or(bytes);
-            wide(u16::from_be_bytes, bytes)
-        }
-        "UTF-16LE" => wide(u16::from_le_bytes, bytes),
-        _ => String::from_utf8_lossy(bytes).into_owned(),
-    }
-}
-
-/// The named character set; an unknown name is a checked exception in Java.
-fn named_charset(name: &str) -> Eval<&'static str> {
-    charset(name).map_err(|_| Thrown::java("java.io.UnsupportedEncodingException", name))
-}
-
-fn charset_of(value: &Value<'_>) -> Eval<&'static str> {
-    match value {
-        Value::Object(Object::Charset(name)) => Ok(name),
-        _ => Err(null_pointer()),
-    }
 }
 
 /// `String.join`: elements are converted as `String.valueOf` does.
@@ -384,43 +122,6 @@ fn escapes(text: &str) -> Eval<String> {
     }
     Ok(out)
 }
-
-/// `URLEncoder.encode`.
-fn url_encode(text: &str, charset: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '*' | '_' => out.push(c),
-            ' ' => out.push('+'),
-            _ => {
-                for byte in encode(c.encode_utf8(&mut [0; 4]), charset) {
-                    out.push_str(&format!("%{byte:02X}"));
-                }
-            }
-        }
-    }
-    out
-}
-
-/// `URLEncoder`.
-pub(crate) static URL_ENCODER: &[Method] = &[
-    function("encode", &[STRING], |machine, _, args| {
-        let text = url_encode(args.text(0)?, "UTF-8");
-        made(machine, text)
-    }),
-    function("encode", &[STRING, STRING], |machine, _, args| {
-        let text = url_encode(args.text(0)?, named_charset(args.text(1)?)?);
-        made(machine, text)
-    }),
-    function(
-        "encode",
-        &[STRING, Type::of(Class::Charset)],
-        |machine, _, args| {
-            let text = url_encode(args.text(0)?, charset_of(&args[1])?);
-            made(machine, text)
-        },
-    ),
-];
 
 /// `String`.
 pub(crate) static METHODS: &[Method] = &[
@@ -819,39 +520,6 @@ pub(crate) static METHODS: &[Method] = &[
         },
     ),
 ];
-
-fn region(text: &str, from: i32, other: &str, at: i32, size: i32, fold: bool) -> bool {
-    let part = |text: &str, from: i32| {
-        substring(text, from, from.checked_add(size).unwrap_or(-1))
-            .ok()
-            .map(str::to_owned)
-    };
-    if size <= 0 {
-        // Java subtracts the count from the length, so a negative one moves the bounds.
-        let within = |text: &str, from: i32| {
-            from >= 0 && i64::from(from) <= length(text) as i64 - i64::from(size)
-        };
-        return within(text, from) && within(other, at);
-    }
-    match (part(text, from), part(other, at)) {
-        (Some(a), Some(b)) if fold => folded(&a) == folded(&b),
-        (Some(a), Some(b)) => a == b,
-        _ => false,
-    }
-}
-
-fn part_of(units: &[u16], offset: i32, count: i32) -> Eval<String> {
-    let range = usize::try_from(offset)
-        .ok()
-        .zip(usize::try_from(count).ok())
-        .and_then(|(offset, count)| units.get(offset..offset.checked_add(count)?));
-    range.map(String::from_utf16_lossy).ok_or_else(|| {
-        Thrown::java(
-            STRING_BOUNDS,
-            format!("offset {offset}, count {count}, length {}", units.len()),
-        )
-    })
-}
 
 /// `new String(…)`.
 pub(crate) static CONSTRUCTORS: &[Method] = &[

@@ -66,7 +66,7 @@ pub(crate) static METHODS: &[Method] = &[
         parse(args.text(0)?).map(|id| Value::Object(Object::Uuid(id)))
     }),
     function("nameUUIDFromBytes", &[BYTES], |_, _, args| {
-        let digest = super::md5::digest(&super::string::bytes(&args[0]));
+        let digest = super::md5::digest(&super::charset::bytes(&args[0]));
         Ok(Value::Object(Object::Uuid(versioned(
             u128::from_be_bytes(digest),
             3,

@@ -137,7 +137,7 @@ fn convert<'a>(
             Json::String(String::from_utf16_lossy(&units))
         }
         Value::Array(array) if array.element == Type::of(Class::BytePrimitive) => {
-            let bytes = crate::java::string::bytes(value);
+            let bytes = crate::java::charset::bytes(value);
             Json::String(crate::functions::base64::encode(&bytes))
         }
         Value::Array(array) => array

@@ -5,6 +5,7 @@ mod api;
 mod document;
 mod hostile;
 mod laws;
+mod real_pipelines;
 mod reference;
 mod vectors;
 mod world;
