@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use spindrift_artifacts::FetchError;
 use spindrift_catalog::CatalogError;
+use spindrift_cloud_driver::{CloudError, ErrorKind};
 use spindrift_engine::{Refusal, StoreError};
 use spindrift_model::{ParseError, Pointer, Problem};
 use spindrift_runtime::EngineError;
@@ -192,6 +193,25 @@ impl From<FetchError> for HttpProblem {
     }
 }
 
+impl From<CloudError> for HttpProblem {
+    fn from(error: CloudError) -> Self {
+        let status = match error.kind {
+            ErrorKind::Invalid | ErrorKind::Unsupported => StatusCode::BAD_REQUEST,
+            ErrorKind::Denied => StatusCode::FORBIDDEN,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Failed => StatusCode::BAD_GATEWAY,
+        };
+        let problem = Self::new(status, error.message);
+        match error.kind {
+            ErrorKind::Unavailable => problem.with_header(header::RETRY_AFTER, RETRY_AFTER),
+            _ => problem,
+        }
+    }
+}
+
 impl From<StoreError> for HttpProblem {
     fn from(error: StoreError) -> Self {
         EngineError::from(error).into()
@@ -280,6 +300,27 @@ mod tests {
                 .headers()
                 .contains_key(header::RETRY_AFTER);
             assert_eq!(retry, [429, 503].contains(&status));
+        }
+    }
+
+    #[test]
+    fn every_error_of_a_cloud_has_its_status() {
+        let table = [
+            (ErrorKind::Invalid, 400),
+            (ErrorKind::Denied, 403),
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::Conflict, 409),
+            (ErrorKind::Refused, 422),
+            (ErrorKind::Unavailable, 503),
+            (ErrorKind::Failed, 502),
+            (ErrorKind::Unsupported, 400),
+        ];
+        for (kind, status) in table {
+            let problem = HttpProblem::from(CloudError::new(kind, "why"));
+            assert_eq!(
+                (problem.status.as_u16(), problem.message.as_str()),
+                (status, "why")
+            );
         }
     }
 

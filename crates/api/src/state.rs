@@ -5,6 +5,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use spindrift_artifacts::Artifacts;
 use spindrift_catalog::{Catalog, CatalogError};
+use spindrift_cloud_driver::accounts::Registry;
 use spindrift_runtime::{Engine, EngineError};
 use spindrift_triggers::Triggers;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ pub struct ApiOptions {
     pub echo: bool,
     /// What fetches the content of artifacts.
     pub artifacts: Option<Artifacts>,
+    /// The cloud accounts.
+    pub accounts: Option<Registry>,
     /// The figures for `/metrics`, from [`install_metrics`](crate::install_metrics).
     pub metrics: Option<PrometheusHandle>,
 }
@@ -44,6 +47,7 @@ impl Default for ApiOptions {
             limits: Limits::default(),
             echo: true,
             artifacts: None,
+            accounts: None,
             metrics: None,
         }
     }

@@ -1,8 +1,10 @@
 //! `spindrift validate`: what is wrong with pipeline files, for people and for CI.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
+use spindrift_cloud_driver::NoAccounts;
 use spindrift_engine::Registry;
 use spindrift_model::{JsonLimits, Pointer, Problem, Value, parse_json};
 use spindrift_runtime::check_pipeline;
@@ -15,7 +17,7 @@ use crate::{say, wiring};
 /// Checks files; fails when one of them has an error.
 pub fn validate(arguments: &ValidateArgs) -> anyhow::Result<Exit> {
     let config = Config::load(arguments.config.as_deref())?;
-    let stages = wiring::stages(&config)?;
+    let stages = wiring::stages(&config, Arc::new(NoAccounts))?;
     let mut failed = 0;
     for file in &arguments.files {
         let problems = check_file(&stages, file);

@@ -53,6 +53,10 @@ pub enum Command {
     Events(EventsArgs),
     /// Show when the schedules of a pipeline run next.
     NextRuns(NextRunsArgs),
+    /// Bind, show, verify and forget the cloud accounts of a server.
+    Account(AccountArgs),
+    /// Use the cluster inside a server with other tools.
+    Sandbox(SandboxArgs),
     /// Check, export or import a data directory that no server uses.
     Store(StoreArgs),
     /// Make a bearer token and the hash of it that goes into the configuration.
@@ -91,6 +95,141 @@ pub struct ServeArgs {
     /// Save the example pipelines, start one, and say how to approve it; adds an echo endpoint.
     #[arg(long)]
     pub demo: bool,
+    /// Let `kubectl` reach the sandbox at this loopback address; see `spindrift sandbox kubeconfig`.
+    #[arg(long, value_name = "ADDR")]
+    pub sandbox_listen: Option<SocketAddr>,
+    /// Do without the sandbox.
+    #[arg(long, conflicts_with = "sandbox_listen")]
+    pub no_sandbox: bool,
+}
+
+/// `spindrift account`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift account list
+  spindrift account add prod --kubeconfig ~/.kube/config --context prod --namespace shop
+  spindrift account add prod --server https://k8s.example.com:6443 --token-file token --certificate-authority ca.crt
+  spindrift account verify prod
+  spindrift account remove prod")]
+pub struct AccountArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: AccountAction,
+}
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountAction {
+    /// Bind a Kubernetes account and verify it.
+    Add(Box<AccountAddArgs>),
+    /// List the accounts and how they are.
+    List {
+        /// How to reach the server, and what to print.
+        #[command(flatten)]
+        common: ClientArgs,
+    },
+    /// Show one account.
+    Get {
+        /// Its name.
+        name: String,
+        /// How to reach the server, and what to print.
+        #[command(flatten)]
+        common: ClientArgs,
+    },
+    /// Look at an account again; fails when it cannot be used.
+    Verify {
+        /// Its name.
+        name: String,
+        /// How to reach the server, and what to print.
+        #[command(flatten)]
+        common: ClientArgs,
+    },
+    /// Forget an account. What it holds stays where it is.
+    Remove {
+        /// Its name.
+        name: String,
+        /// How to reach the server, and what to print.
+        #[command(flatten)]
+        common: ClientArgs,
+    },
+}
+
+/// `spindrift account add`
+#[derive(Debug, Args)]
+pub struct AccountAddArgs {
+    /// Its name.
+    pub name: String,
+    /// A kubeconfig. Files that it names are sent along; credential plugins are refused.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["api_server", "in_cluster"])]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig [default: its current one].
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    pub context: Option<String>,
+    /// The URL of the API server.
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "token_file",
+        conflicts_with = "kubeconfig"
+    )]
+    pub api_server: Option<String>,
+    /// A file with the token of a service account; `-` reads it from standard input.
+    #[arg(long, value_name = "FILE", requires = "api_server")]
+    pub token_file: Option<PathBuf>,
+    /// A file with the certificates of the API server's authority.
+    #[arg(long, value_name = "FILE", requires = "api_server")]
+    pub certificate_authority: Option<PathBuf>,
+    /// The cluster in which the server runs, with the credentials of its pod.
+    #[arg(long, conflicts_with_all = ["kubeconfig", "api_server"])]
+    pub in_cluster: bool,
+    /// A namespace it may touch; may be given more than once [default: all].
+    #[arg(long = "namespace", value_name = "NAME")]
+    pub namespaces: Vec<String>,
+    /// A namespace it leaves alone; may be given more than once.
+    #[arg(
+        long = "omit-namespace",
+        value_name = "NAME",
+        conflicts_with = "namespaces"
+    )]
+    pub omit_namespaces: Vec<String>,
+    /// A kind it may touch; may be given more than once [default: all].
+    #[arg(long = "kind", value_name = "KIND")]
+    pub kinds: Vec<String>,
+    /// A kind it leaves alone; may be given more than once.
+    #[arg(long = "omit-kind", value_name = "KIND", conflicts_with = "kinds")]
+    pub omit_kinds: Vec<String>,
+    /// Change the account when there is one of that name.
+    #[arg(long)]
+    pub replace: bool,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift sandbox`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  spindrift serve --sandbox-listen 127.0.0.1:8001
+  spindrift sandbox kubeconfig --address 127.0.0.1:8001 > sandbox.yaml
+  kubectl --kubeconfig sandbox.yaml get pods")]
+pub struct SandboxArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: SandboxAction,
+}
+
+/// What to do with the sandbox.
+#[derive(Debug, Subcommand)]
+pub enum SandboxAction {
+    /// Print a kubeconfig for the sandbox of a server on this machine.
+    Kubeconfig {
+        /// Where it listens [default: sandbox.listen of the configuration].
+        #[arg(long, value_name = "ADDR")]
+        address: Option<SocketAddr>,
+        /// The configuration file (TOML).
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 /// `spindrift run`

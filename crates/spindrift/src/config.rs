@@ -10,8 +10,8 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 use spindrift_api::{ApiToken, Limits};
 use spindrift_artifacts::ArtifactAccount;
-use spindrift_model::{JsonLimits, Millis};
-use spindrift_outbound::Policy;
+use spindrift_model::{JsonLimits, Map, Millis};
+use spindrift_outbound::{Entry, Policy};
 use spindrift_runtime::Retention;
 use spindrift_stages::PreconfiguredWebhook;
 
@@ -41,6 +41,10 @@ pub struct Config {
     pub artifacts: ArtifactConfig,
     /// What starts runs by itself.
     pub triggers: TriggerConfig,
+    /// The cloud accounts.
+    pub accounts: AccountsConfig,
+    /// The cluster inside this process.
+    pub sandbox: SandboxConfig,
     /// Registries that are asked for new images.
     pub registries: Vec<RegistryConfig>,
     /// Who may call. Without any the server believes the caller's `X-SPINNAKER-USER`.
@@ -62,6 +66,8 @@ impl Default for Config {
             outbound: Policy::default(),
             artifacts: ArtifactConfig::default(),
             triggers: TriggerConfig::default(),
+            accounts: AccountsConfig::default(),
+            sandbox: SandboxConfig::default(),
             registries: Vec::new(),
             tokens: Vec::new(),
             webhooks: Vec::new(),
@@ -204,6 +210,37 @@ impl Default for TriggerConfig {
             allow_sha1: false,
             git_secret: None,
             git_previous_secret: None,
+        }
+    }
+}
+
+/// The cloud accounts.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountsConfig {
+    /// Where accounts may connect that are bound through the API, besides public addresses. Without tokens also this machine and private networks.
+    pub allow: Vec<Entry>,
+    /// Where they may never connect; wins over `allow`.
+    pub deny: Vec<Entry>,
+    /// Kubernetes accounts, as Spinnaker writes them. Only these may name files and credential plugins.
+    pub kubernetes: Vec<Map>,
+}
+
+/// The cluster inside this process, the account `sandbox`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// A loopback address at which `kubectl` reaches it.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            listen: None,
         }
     }
 }

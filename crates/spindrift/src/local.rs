@@ -8,6 +8,7 @@ use spindrift_engine::Caller;
 use spindrift_model::{Execution, ExecutionId, Map, Pipeline, Stage, StageId, Status, Value};
 use spindrift_runtime::{Engine, EngineError, SaveRequest, StartRequest};
 use spindrift_store::MemoryStore;
+use spindrift_vault::Vault;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 
 use crate::cli::{Output, RunArgs};
@@ -15,14 +16,20 @@ use crate::client::parameters;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::sandbox::Embedded;
 use crate::signals::StopSignals;
-use crate::{check, say, wiring};
+use crate::{accounts, check, say, wiring};
 
 /// Runs a pipeline to its end; the exit code tells the result.
 pub async fn run(arguments: RunArgs) -> anyhow::Result<Exit> {
     let config = Config::load(arguments.config.as_deref())?;
-    let stages = wiring::stages(&config)?;
-    let engine = wiring::engine(Arc::new(MemoryStore::new()), stages, &config);
+    let store = Arc::new(MemoryStore::new());
+    let embedded = Embedded::new(None);
+    let sandbox = config.sandbox.enabled.then_some(&embedded);
+    let vault = Arc::new(Vault::ephemeral());
+    let registry = accounts::open(Arc::clone(&store) as _, vault, sandbox, &config).await?;
+    let stages = wiring::stages(&config, Arc::new(registry))?;
+    let engine = wiring::engine(store, stages, &config);
     for file in &arguments.with {
         save(&engine, check::document(file)?).await?;
     }
@@ -51,6 +58,7 @@ pub async fn run(arguments: RunArgs) -> anyhow::Result<Exit> {
         say!("{}", serde_json::to_string_pretty(&ended)?);
     }
     engine.stop().await;
+    embedded.stop().await;
     Ok(Exit::of(ended.status))
 }
 

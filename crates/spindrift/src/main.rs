@@ -2,6 +2,7 @@
 //!
 //! This is the only place that names a concrete store and concrete stage types.
 
+mod accounts;
 mod bench;
 mod check;
 mod cli;
@@ -12,6 +13,7 @@ mod exit;
 mod local;
 mod progress;
 mod registries;
+mod sandbox;
 mod serve;
 mod signals;
 mod store;
@@ -40,6 +42,8 @@ fn main() -> std::process::ExitCode {
         Command::Logs(arguments) => on_one_thread(client::logs::logs(arguments)),
         Command::Events(arguments) => on_one_thread(client::events::events(arguments)),
         Command::NextRuns(arguments) => on_one_thread(client::next_runs::next_runs(arguments)),
+        Command::Account(arguments) => on_one_thread(client::account::account(arguments)),
+        Command::Sandbox(arguments) => sandbox::sandbox(&arguments),
         Command::Store(arguments) => store::store(arguments),
         Command::Token(arguments) => token::token(&arguments),
         Command::Bench(arguments) => bench::bench(arguments),

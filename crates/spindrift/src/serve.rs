@@ -18,8 +18,9 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::ServeArgs;
 use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
+use crate::sandbox::{self, Embedded};
 use crate::signals::StopSignals;
-use crate::{check, say, wiring};
+use crate::{accounts, check, say, wiring};
 
 /// Serves until the process is told to stop.
 pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
@@ -32,7 +33,7 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     }
     start_log(&config)?;
     check_address(config.listen, !config.tokens.is_empty()).map_err(anyhow::Error::msg)?;
-    let options = api_options(&config, arguments.demo)?;
+    let mut options = api_options(&config, arguments.demo)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -40,12 +41,21 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     if arguments.demo {
         demo::prepare(&mut config, address)?;
     }
+    if arguments.no_sandbox {
+        config.sandbox.enabled = false;
+    }
+    config.sandbox.listen = arguments.sandbox_listen.or(config.sandbox.listen);
     let store = Arc::new(wiring::open_store(&config.data, &config)?);
     let jobs = LateJobs::default();
     let traffic = wiring::traffic(Arc::clone(&store) as _);
-    let stages = wiring::stages_with(&config, Some(Arc::new(jobs.clone())), traffic)?;
-    let engine = wiring::engine(Arc::clone(&store) as _, stages, &config);
     let vault = wiring::vault(&config.data)?;
+    let embedded = Embedded::new(Some(&config.data));
+    let sandbox = config.sandbox.enabled.then_some(&embedded);
+    let kept = Arc::clone(&store) as _;
+    let registry = accounts::open(kept, Arc::clone(&vault), sandbox, &config).await?;
+    let cloud = Arc::new(registry.clone());
+    let stages = wiring::stages_with(&config, cloud, Some(Arc::new(jobs.clone())), traffic)?;
+    let engine = wiring::engine(Arc::clone(&store) as _, stages, &config);
     let triggers = wiring::triggers(&engine, &vault, &config)?;
     let catalog = Catalog::new(engine.clone(), triggers.clone(), CatalogOptions::default());
     jobs.set(&catalog);
@@ -53,6 +63,13 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
         save(&triggers, file).await?;
     }
     engine.keep_clean(config.retention());
+    let listening = match (sandbox, config.sandbox.listen) {
+        (Some(sandbox), Some(address)) => Some(sandbox::listen(sandbox, address).await?),
+        _ => None,
+    };
+    let verifying = registry.clone();
+    tokio::spawn(async move { verifying.verify_all().await });
+    options.accounts = Some(registry);
     let state = ApiState::new(engine.clone(), triggers.clone(), catalog, options);
     let mut signals = StopSignals::new().context("signals cannot be waited for")?;
     say!(
@@ -60,12 +77,22 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
         env!("CARGO_PKG_VERSION"),
         config.data.display()
     );
+    if let Some(listening) = &listening {
+        say!(
+            "the sandbox listens on http://{0} (`spindrift sandbox kubeconfig --address {0}`)",
+            listening.address
+        );
+    }
     if arguments.demo {
         tokio::spawn(demo::run(engine.clone(), triggers.clone(), address));
     }
     spindrift_api::serve(listener, state, signals.next()).await?;
     triggers.stop().await;
     engine.stop().await;
+    if let Some(listening) = listening {
+        listening.stop().await;
+    }
+    embedded.stop().await;
     store.close()?;
     Ok(Exit::Success)
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, anyhow, bail};
 use spindrift_artifacts::{ArtifactOptions, Artifacts};
 use spindrift_catalog::StoredLookup;
+use spindrift_cloud_driver::Accounts;
 use spindrift_engine::{BoxFuture, Registry, Store};
 use spindrift_outbound::{Outbound, Policy, Request};
 use spindrift_runtime::{Engine, EngineOptions, Fetcher, SystemClock, SystemEntropy};
@@ -22,13 +23,14 @@ use crate::registries;
 const LARGEST_PAGE: u64 = 1024 * 1024;
 
 /// Every stage type, as configured; without a catalog, those that change it fail.
-pub fn stages(config: &Config) -> anyhow::Result<Registry> {
-    stages_with(config, None, TrafficRules::default())
+pub fn stages(config: &Config, accounts: Arc<dyn Accounts>) -> anyhow::Result<Registry> {
+    stages_with(config, accounts, None, TrafficRules::default())
 }
 
 /// Every stage type, as configured, with what changes the catalog and what is read of it.
 pub fn stages_with(
     config: &Config,
+    accounts: Arc<dyn Accounts>,
     catalog: Option<Arc<dyn CatalogJobs>>,
     traffic: TrafficRules,
 ) -> anyhow::Result<Registry> {
@@ -47,6 +49,7 @@ pub fn stages_with(
     Ok(registry(Services {
         preconfigured_webhooks: config.webhooks.clone(),
         roles: Some(Arc::new(ConfiguredRoles(roles))),
+        accounts,
         catalog,
         traffic,
         ..Services::new(outbound)

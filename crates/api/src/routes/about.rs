@@ -7,8 +7,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::identity::Identity;
-use crate::path::Segments;
-use crate::problem::HttpProblem;
 use crate::state::ApiState;
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -16,8 +14,6 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(version))
         .routes(routes!(document))
         .routes(routes!(user))
-        .routes(routes!(credentials))
-        .routes(routes!(credential))
         .routes(routes!(deployment_monitors))
         .routes(routes!(quiet_period))
         .routes(routes!(stage_types))
@@ -57,19 +53,6 @@ async fn user(Identity(caller): Identity) -> Json<Value> {
         "accountNonLocked": true,
         "credentialsNonExpired": true,
     }))
-}
-
-/// The cloud accounts.
-#[utoipa::path(get, path = "/credentials", tag = "about", responses((status = 200, body = Vec<Object>)))]
-async fn credentials() -> Json<Vec<Value>> {
-    Json(Vec::new())
-}
-
-/// One cloud account.
-#[utoipa::path(get, path = "/credentials/{name}", tag = "about", params(("name" = String, Path)),
-    responses((status = 200, body = Object)))]
-async fn credential(Segments(name): Segments<String>) -> HttpProblem {
-    HttpProblem::not_found(format!("there is no account {name:?}"))
 }
 
 /// What may stop a deployment; nothing does.

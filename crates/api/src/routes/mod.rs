@@ -4,6 +4,7 @@ mod about;
 mod applications;
 mod artifacts;
 mod catalog;
+mod cloud;
 mod configs;
 mod cron;
 mod echo;
@@ -42,6 +43,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .merge(about::routes())
         .merge(applications::routes())
         .merge(artifacts::routes())
+        .merge(cloud::routes())
         .merge(configs::routes())
         .merge(cron::routes())
         .merge(evaluate::routes())

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod catalog;
+mod cloud;
 mod configs;
 mod evaluate;
 mod events;

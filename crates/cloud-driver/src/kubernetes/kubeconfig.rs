@@ -3,6 +3,10 @@
 //! A kubeconfig can name programs to run and files to read. Who may only call the API must not make this program do either, so such a kubeconfig is
 //! refused before anything of it is used. What is kept of one is the chosen context with its cluster and user.
 
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use kube::config::{Cluster, Context, Kubeconfig, KubeconfigError};
 
 use crate::error::CloudError;
@@ -11,6 +15,66 @@ use crate::error::CloudError;
 pub(crate) fn pick(text: &str, context: Option<&str>) -> Result<Kubeconfig, CloudError> {
     let kubeconfig = Kubeconfig::from_yaml(text).map_err(unreadable)?;
     reduce(kubeconfig, context)
+}
+
+/// A context of a kubeconfig file as a text that needs no other file: certificates and tokens that it names are put into it.
+///
+/// For a person who sends a kubeconfig of their own machine to a server.
+pub fn portable_kubeconfig(path: &Path, context: Option<&str>) -> Result<String, CloudError> {
+    let mut picked = reduce(Kubeconfig::read_from(path).map_err(unreadable)?, context)?;
+    for cluster in picked
+        .clusters
+        .iter_mut()
+        .filter_map(|c| c.cluster.as_mut())
+    {
+        embed(
+            &mut cluster.certificate_authority,
+            &mut cluster.certificate_authority_data,
+        )?;
+    }
+    for user in picked
+        .auth_infos
+        .iter_mut()
+        .filter_map(|u| u.auth_info.as_mut())
+    {
+        embed(
+            &mut user.client_certificate,
+            &mut user.client_certificate_data,
+        )?;
+        if let Some(file) = user.client_key.take()
+            && user.client_key_data.is_none()
+        {
+            user.client_key_data = Some(STANDARD.encode(read(&file)?).into());
+        }
+        if let Some(file) = user.token_file.take()
+            && user.token.is_none()
+        {
+            let token = String::from_utf8(read(&file)?).map_err(|_| {
+                CloudError::invalid(format!(
+                    "the file {file}, which the kubeconfig names, is no text"
+                ))
+            })?;
+            user.token = Some(token.trim().to_owned().into());
+        }
+    }
+    serde_json::to_string(&picked)
+        .map_err(|_| CloudError::invalid("the kubeconfig cannot be written down again"))
+}
+
+/// Puts what a file holds in the place of its name.
+fn embed(file: &mut Option<String>, data: &mut Option<String>) -> Result<(), CloudError> {
+    if let Some(file) = file.take().filter(|_| data.is_none()) {
+        *data = Some(STANDARD.encode(read(&file)?));
+    }
+    Ok(())
+}
+
+fn read(file: &str) -> Result<Vec<u8>, CloudError> {
+    std::fs::read(file).map_err(|error| {
+        CloudError::invalid(format!(
+            "the file {file}, which the kubeconfig names, cannot be read: {error}"
+        ))
+    })
 }
 
 /// The reason why a kubeconfig cannot be read, without its text.
@@ -205,6 +269,31 @@ mod tests {
         assert!(check_harmless(&authority).is_err());
         let proxy = pick(&text(r#", "proxy-url": "http://p""#, ""), None).unwrap();
         assert!(check_direct(&proxy).is_err());
+    }
+
+    #[test]
+    fn files_are_put_into_a_kubeconfig_that_travels() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        write("ca.crt", "CA");
+        write("client.key", "KEY");
+        let user = r#", "client-key": "client.key""#;
+        let config = write(
+            "config",
+            &text(r#", "certificate-authority": "ca.crt""#, user),
+        );
+        let portable = portable_kubeconfig(&config, None).unwrap();
+        let read = pick(&portable, None).unwrap();
+        assert_eq!(check_harmless(&read), Ok(()));
+        let cluster = read.clusters[0].cluster.as_ref().unwrap();
+        assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Q0E="));
+        assert!(portable.contains("S0VZ") && portable.contains("s3cret"));
+        let lost = write("lost", &text(r#", "certificate-authority": "nowhere""#, ""));
+        assert!(portable_kubeconfig(&lost, None).is_err());
     }
 
     #[test]

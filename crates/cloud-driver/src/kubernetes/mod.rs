@@ -55,6 +55,7 @@ pub use failure::{from_kube, from_status};
 pub use inventory::KubernetesInventory;
 pub use job::{JobEnd, PropertyError, read_properties};
 pub use kind::{Kind, KindError};
+pub use kubeconfig::portable_kubeconfig;
 pub use logs::LogOptions;
 pub use manifest::read_yaml;
 pub use object::ObjectId;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
+use spindrift_cloud_driver::NoAccounts;
 use spindrift_engine::{
     BoxFuture, EffectTask, Failure, InlineTask, Registry, StageType, StageView, TaskInput,
     TaskResult, TaskRunner, TaskSpec,
@@ -58,7 +59,7 @@ pub const HELD: &str = "benchHeld";
 
 /// Stage types that do nothing, and those of the product.
 pub fn stages(config: &Config) -> anyhow::Result<Registry> {
-    let mut stages = wiring::stages(config)?;
+    let mut stages = wiring::stages(config, Arc::new(NoAccounts))?;
     stages.add(Arc::new(Single {
         name: EFFECT,
         runner: TaskRunner::Effect(Arc::new(NoOp)),

@@ -1,5 +1,6 @@
 //! Commands against a server: one file each.
 
+pub mod account;
 pub mod cancel;
 pub mod events;
 pub mod get;
