@@ -55,6 +55,8 @@ pub enum Command {
     NextRuns(NextRunsArgs),
     /// Bind, show, verify and forget the cloud accounts of a server.
     Account(AccountArgs),
+    /// Show what a deploy of manifests would change, without changing it.
+    Plan(PlanArgs),
     /// Use the cluster inside a server with other tools.
     Sandbox(SandboxArgs),
     /// Check, export or import a data directory that no server uses.
@@ -201,6 +203,31 @@ pub struct AccountAddArgs {
     /// Change the account when there is one of that name.
     #[arg(long)]
     pub replace: bool,
+    /// How to reach the server, and what to print.
+    #[command(flatten)]
+    pub common: ClientArgs,
+}
+
+/// `spindrift plan`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spindrift plan manifests.yaml --account prod
+  spindrift plan web.yaml db.yaml --account sandbox --namespace shop --output json
+
+Exit codes: 0 the plan is shown, 1 the API server would refuse something, 2 it could not be found out.")]
+pub struct PlanArgs {
+    /// Files of manifests in YAML or JSON; `-` reads standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The account.
+    #[arg(long, short, value_name = "NAME")]
+    pub account: String,
+    /// The namespace of everything that has one, whatever the manifests say.
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The application that the objects would belong to.
+    #[arg(long, value_name = "NAME")]
+    pub application: Option<String>,
     /// How to reach the server, and what to print.
     #[command(flatten)]
     pub common: ClientArgs,

@@ -43,6 +43,7 @@ fn main() -> std::process::ExitCode {
         Command::Events(arguments) => on_one_thread(client::events::events(arguments)),
         Command::NextRuns(arguments) => on_one_thread(client::next_runs::next_runs(arguments)),
         Command::Account(arguments) => on_one_thread(client::account::account(arguments)),
+        Command::Plan(arguments) => on_one_thread(client::plan::plan(arguments)),
         Command::Sandbox(arguments) => sandbox::sandbox(&arguments),
         Command::Store(arguments) => store::store(arguments),
         Command::Token(arguments) => token::token(&arguments),

@@ -8,6 +8,7 @@ pub mod judge;
 pub mod list;
 pub mod logs;
 pub mod next_runs;
+pub mod plan;
 pub mod save;
 pub mod start;
 

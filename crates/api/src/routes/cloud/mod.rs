@@ -11,6 +11,7 @@ mod jobs;
 mod load_balancers;
 mod manifests;
 mod models;
+mod plans;
 mod security_groups;
 mod server_groups;
 mod shapes;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(jobs::routes())
         .merge(load_balancers::routes())
         .merge(manifests::routes())
+        .merge(plans::routes())
         .merge(security_groups::routes())
         .merge(server_groups::routes())
 }

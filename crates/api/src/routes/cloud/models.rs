@@ -118,6 +118,21 @@ pub(super) fn provider(
     })
 }
 
+/// Refuses who may not change what an account holds.
+pub(super) fn check_write(
+    state: &ApiState,
+    identity: &Identity,
+    account: &str,
+) -> Result<(), HttpProblem> {
+    let view = registry(state)?.view(account);
+    if view.is_some_and(|view| may_write(state, &identity.0, &view)) {
+        return Ok(());
+    }
+    Err(HttpProblem::forbidden(format!(
+        "Access denied to account {account} - required authorization: WRITE"
+    )))
+}
+
 /// One Kubernetes account, for a question to its API server.
 pub(super) fn kubernetes(provider: &dyn Provider) -> Result<&Kubernetes, HttpProblem> {
     provider.kubernetes().ok_or_else(|| {
