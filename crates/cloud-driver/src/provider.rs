@@ -84,11 +84,17 @@ pub trait Provider: Send + Sync + 'static {
         key: &'a str,
     ) -> BoxFuture<'a, Result<ServerGroupId, CloudError>>;
 
-    /// Brings back what a server group without siblings was before its last change. `key` is the same for every repetition, which changes nothing more.
+    /// What a server group without siblings was before its last change, as a text for [`Provider::undo`].
+    fn previous<'a>(
+        &'a self,
+        group: &'a ServerGroupId,
+    ) -> BoxFuture<'a, Result<String, CloudError>>;
+
+    /// Makes a server group what it was; nothing happens when it is that already.
     fn undo<'a>(
         &'a self,
         group: &'a ServerGroupId,
-        key: &'a str,
+        previous: &'a str,
     ) -> BoxFuture<'a, Result<(), CloudError>>;
 
     /// Ends when the goal is reached and the inventory shows it, or with the reason why it will not be.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use spindrift_model::Millis;
 
 use super::account::Kubernetes;
-use crate::error::{CloudError, ErrorKind};
+use crate::error::CloudError;
 use crate::model::{Capacity, ServerGroupId};
 use crate::provider::{BoxFuture, Goal, Inventory, Provider, Verification};
 
@@ -29,16 +29,6 @@ impl KubernetesProvider {
             clock,
         }
     }
-
-    fn unsupported(&self, operation: &str) -> CloudError {
-        CloudError::new(
-            ErrorKind::Unsupported,
-            format!(
-                "the account {:?} has no operation {operation}",
-                self.account()
-            ),
-        )
-    }
 }
 
 impl Provider for KubernetesProvider {
@@ -60,48 +50,59 @@ impl Provider for KubernetesProvider {
 
     fn resize<'a>(
         &'a self,
-        _: &'a ServerGroupId,
-        _: Capacity,
+        group: &'a ServerGroupId,
+        capacity: Capacity,
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        Box::pin(async { Err(self.unsupported("resizeServerGroup")) })
+        Box::pin(self.kubernetes.resize_group(group, capacity))
     }
 
-    fn enable<'a>(&'a self, _: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>> {
-        Box::pin(async { Err(self.unsupported("enableServerGroup")) })
+    fn enable<'a>(&'a self, group: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>> {
+        Box::pin(self.kubernetes.enable_group(self.inventory(), group))
     }
 
-    fn disable<'a>(&'a self, _: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>> {
-        Box::pin(async { Err(self.unsupported("disableServerGroup")) })
+    fn disable<'a>(&'a self, group: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>> {
+        Box::pin(self.kubernetes.disable_group(self.inventory(), group))
     }
 
-    fn destroy<'a>(&'a self, _: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>> {
-        Box::pin(async { Err(self.unsupported("destroyServerGroup")) })
+    fn destroy<'a>(&'a self, group: &'a ServerGroupId) -> BoxFuture<'a, Result<(), CloudError>> {
+        Box::pin(self.kubernetes.destroy_group(group))
     }
 
     fn clone_group<'a>(
         &'a self,
-        _: &'a ServerGroupId,
-        _: &'a Map<String, Value>,
-        _: &'a str,
+        source: &'a ServerGroupId,
+        changes: &'a Map<String, Value>,
+        key: &'a str,
     ) -> BoxFuture<'a, Result<ServerGroupId, CloudError>> {
-        Box::pin(async { Err(self.unsupported("cloneServerGroup")) })
+        Box::pin(self.kubernetes.clone_of_group(source, changes, key))
+    }
+
+    fn previous<'a>(
+        &'a self,
+        group: &'a ServerGroupId,
+    ) -> BoxFuture<'a, Result<String, CloudError>> {
+        Box::pin(self.kubernetes.previous_of_group(group))
     }
 
     fn undo<'a>(
         &'a self,
-        _: &'a ServerGroupId,
-        _: &'a str,
+        group: &'a ServerGroupId,
+        previous: &'a str,
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        Box::pin(async { Err(self.unsupported("rollbackServerGroup")) })
+        Box::pin(self.kubernetes.undo_group(group, previous))
     }
 
     fn wait<'a>(
         &'a self,
-        _: &'a ServerGroupId,
-        _: Goal,
-        _: &'a (dyn Fn(String) + Send + Sync),
+        group: &'a ServerGroupId,
+        goal: Goal,
+        progress: &'a (dyn Fn(String) + Send + Sync),
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        Box::pin(async { Err(self.unsupported("waiting")) })
+        let inventory = self.inventory();
+        Box::pin(
+            self.kubernetes
+                .await_group(inventory, group, goal, progress),
+        )
     }
 
     fn kubernetes(&self) -> Option<&Kubernetes> {

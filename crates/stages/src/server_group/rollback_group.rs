@@ -29,6 +29,9 @@ pub(super) const UNDO: &str = "UNDO";
 /// What is rolled back by bringing another server group back.
 pub(super) const EXPLICIT: &str = "EXPLICIT";
 
+/// The member of the context with what the server group goes back to.
+const UNDO_TO: &str = "undoTo";
+
 const UNDO_TASK: &str = "undoServerGroup";
 
 /// The stage type.
@@ -69,7 +72,9 @@ impl StageType for RollbackServerGroup {
     }
 
     fn restart(&self, _: &Stage) -> ContextEdit {
-        operation::forget()
+        let mut edit = operation::forget();
+        edit.unset.push(UNDO_TO.to_owned());
+        edit
     }
 }
 
@@ -199,11 +204,14 @@ impl Undo {
     async fn perform(&self, input: &TaskInput) -> Result<TaskResult, Failure> {
         let chosen = Chosen::of(&self.clouds, input).await?;
         chosen.existing()?;
-        if !chosen.noted {
-            return Ok(chosen.note(KIND, input));
-        }
-        let key = clouds::stage_key(input);
-        let undone = chosen.provider.undo(&chosen.id(), &key).await;
+        let id = chosen.id();
+        let noted = fields::text(&input.stage.context, UNDO_TO).filter(|_| chosen.noted);
+        let Some(previous) = noted else {
+            let previous = chosen.provider.previous(&id).await;
+            let previous = previous.map_err(clouds::failure)?;
+            return Ok(chosen.note(KIND, input).with_context(UNDO_TO, previous));
+        };
+        let undone = chosen.provider.undo(&id, previous).await;
         undone.map_err(clouds::failure)?;
         Ok(TaskResult::succeeded())
     }

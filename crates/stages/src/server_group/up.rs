@@ -10,7 +10,7 @@ use spindrift_model::Map;
 
 use super::clouds::{self, Clouds};
 use super::operation::noted;
-use super::wait::{WAITING_FOR, done, health_counts};
+use super::wait::{WAITING_FOR, done, health_counts, in_traffic};
 use crate::fields;
 
 /// Waits for instances.
@@ -48,7 +48,7 @@ impl WaitForUp {
                 missing = missing.or_else(|| lacking(&group, percentage));
             }
             let Some(missing) = missing else {
-                return Ok(done(input));
+                return in_traffic(&*provider, input).await;
             };
             if known != Some(&missing) {
                 return Ok(TaskResult::again_in(1).with_context(WAITING_FOR, missing));
@@ -68,11 +68,7 @@ impl WaitForUp {
 fn lacking(group: &ServerGroup, percentage: f64) -> Option<String> {
     let wanted = wanted(group.capacity.desired, percentage);
     let up = group.instance_counts.up;
-    if up < wanted {
-        return Some(format!("{}: {up} of {wanted} instances are up", group.name));
-    }
-    (group.disabled && !group.load_balancers.is_empty() && wanted > 0)
-        .then(|| format!("{}: no load balancer sends it traffic", group.name))
+    (up < wanted).then(|| format!("{}: {up} of {wanted} instances are up", group.name))
 }
 
 /// So many of that many: rounded, but at least one, unless none is asked for.

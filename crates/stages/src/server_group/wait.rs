@@ -51,21 +51,37 @@ impl WaitFor {
     }
 
     async fn wait(&self, input: &TaskInput) -> Result<TaskResult, Failure> {
-        let context = &input.stage.context;
-        let provider = self.clouds.provider(context).await?;
-        for (location, name) in noted(context) {
-            let id = ServerGroupId {
-                account: provider.account().to_owned(),
-                location,
-                name,
-            };
-            let known = fields::text(context, WAITING_FOR);
-            if let Some(text) = until(&*provider, &id, self.goal, known).await? {
-                return Ok(TaskResult::again_in(1).with_context(WAITING_FOR, text));
-            }
-        }
-        Ok(done(input))
+        let provider = self.clouds.provider(&input.stage.context).await?;
+        reach(&*provider, input, self.goal).await
     }
+}
+
+/// Waits until every server group that the stage has noted takes traffic.
+pub(super) async fn in_traffic(
+    provider: &dyn Provider,
+    input: &TaskInput,
+) -> Result<TaskResult, Failure> {
+    reach(provider, input, Goal::Enabled).await
+}
+
+async fn reach(
+    provider: &dyn Provider,
+    input: &TaskInput,
+    goal: Goal,
+) -> Result<TaskResult, Failure> {
+    let context = &input.stage.context;
+    for (location, name) in noted(context) {
+        let id = ServerGroupId {
+            account: provider.account().to_owned(),
+            location,
+            name,
+        };
+        let known = fields::text(context, WAITING_FOR);
+        if let Some(text) = until(provider, &id, goal, known).await? {
+            return Ok(TaskResult::again_in(1).with_context(WAITING_FOR, text));
+        }
+    }
+    Ok(done(input))
 }
 
 /// The end of a wait.

@@ -134,6 +134,11 @@ impl FakeCloud {
         shown.collect()
     }
 
+    /// The first image of the first server group.
+    pub fn image(&self) -> String {
+        self.groups.lock().unwrap()[0].images[0].clone()
+    }
+
     /// Every instance that should be up is.
     pub fn bring_up(&self) {
         for group in self.groups.lock().unwrap().iter_mut() {
@@ -199,7 +204,7 @@ impl FakeCloud {
         let (up, desired) = (group.instance_counts.up, group.capacity.desired);
         let reached = match goal {
             Goal::Stable => up == desired,
-            Goal::Enabled => !group.disabled,
+            Goal::Enabled => !group.disabled || group.load_balancers.is_empty(),
             Goal::Disabled => group.disabled || group.load_balancers.is_empty(),
             Goal::Gone => false,
         };
@@ -289,19 +294,29 @@ impl Provider for FakeCloud {
         done(result.map(|()| id))
     }
 
+    fn previous<'a>(
+        &'a self,
+        group: &'a ServerGroupId,
+    ) -> BoxFuture<'a, Result<String, CloudError>> {
+        let groups = self.groups.lock().unwrap();
+        let found = groups.iter().find(|found| found.name == group.name);
+        let image = found.and_then(|found| found.images.last());
+        let image = image.cloned();
+        done(image.ok_or_else(|| CloudError::not_found("there is nothing before")))
+    }
+
     fn undo<'a>(
         &'a self,
         group: &'a ServerGroupId,
-        key: &'a str,
+        previous: &'a str,
     ) -> BoxFuture<'a, Result<(), CloudError>> {
-        if self.made.lock().unwrap().contains_key(key) {
-            return done(Ok(()));
-        }
-        self.made
-            .lock()
-            .unwrap()
-            .insert(key.to_owned(), group.clone());
-        done(self.operate("undo", group, |groups, at| groups[at].images.reverse()))
+        done(
+            self.operate(&format!("undo to {previous}"), group, |groups, at| {
+                if groups[at].images[0] != previous {
+                    groups[at].images.reverse();
+                }
+            }),
+        )
     }
 
     fn wait<'a>(
@@ -384,7 +399,7 @@ impl Accounts for OneAccount {
 }
 
 /// Every application has these guards.
-pub struct Everywhere(pub Vec<TrafficGuard>);
+struct Everywhere(Vec<TrafficGuard>);
 
 impl Guards for Everywhere {
     fn of(
@@ -403,8 +418,8 @@ pub fn services(cloud: &Arc<FakeCloud>) -> Services {
     }
 }
 
-/// The same with a guard over every cluster.
-pub fn guarded(cloud: &Arc<FakeCloud>) -> Services {
+/// A guard over every cluster.
+pub fn everything_guarded() -> TrafficRules {
     let guard = TrafficGuard {
         account: "*".to_owned(),
         location: "*".to_owned(),
@@ -412,11 +427,16 @@ pub fn guarded(cloud: &Arc<FakeCloud>) -> Services {
         detail: Some("*".to_owned()),
         enabled: true,
     };
+    TrafficRules {
+        guards: Arc::new(Everywhere(vec![guard])),
+        min_capacity_ratio: 0.0,
+    }
+}
+
+/// The same with a guard over every cluster.
+pub fn guarded(cloud: &Arc<FakeCloud>) -> Services {
     Services {
-        traffic: TrafficRules {
-            guards: Arc::new(Everywhere(vec![guard])),
-            min_capacity_ratio: 0.0,
-        },
+        traffic: everything_guarded(),
         ..services(cloud)
     }
 }

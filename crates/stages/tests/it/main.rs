@@ -16,6 +16,7 @@ mod registry;
 mod run_job;
 mod runs;
 mod server_groups;
+mod server_groups_sandbox;
 mod webhook_cancel;
 mod webhook_create;
 mod webhook_monitor;

@@ -648,7 +648,8 @@ async fn what_has_no_versions_goes_back_by_undoing() {
         play.stage("rollbackCluster").outputs["rollbackTypes"],
         json!({"prod": "UNDO"})
     );
-    assert_eq!(cloud.calls(), ["undo prod/web"]);
+    assert_eq!(cloud.calls(), ["undo to shop/web:1 prod/web"]);
+    assert_eq!(cloud.image(), "shop/web:1");
 }
 
 #[tokio::test]
@@ -871,7 +872,8 @@ async fn an_undone_change_is_not_undone_again() {
     play.finish().await;
     succeeded(&play);
     assert!(play.dies_after.is_none());
-    assert_eq!(cloud.calls(), ["undo prod/web"]);
+    assert_eq!(cloud.calls().len(), 2);
+    assert_eq!(cloud.image(), "shop/web:1");
 }
 
 #[tokio::test]
