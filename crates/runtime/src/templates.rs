@@ -48,6 +48,7 @@ impl Engine {
     ///
     /// Errors: as [`Engine::expand`], and expressions that read a variable which the template does not declare.
     pub fn plan_template(&self, document: &Map) -> Result<Map, EngineError> {
+        let document = &as_templated(document)?;
         let expanded = match self.expand(document)? {
             Some(expanded) => expanded.document,
             None => document.clone(),
@@ -104,6 +105,28 @@ impl Engine {
         }
         Ok(problems)
     }
+}
+
+/// Whoever has a plan made need not say that the pipeline is templated: naming a template is enough.
+fn as_templated(document: &Map) -> Result<Map, EngineError> {
+    let mut document = document.clone();
+    let named = document
+        .get("template")
+        .is_some_and(|template| !template.is_null());
+    if !named {
+        return Ok(document);
+    }
+    let schema = document.get("schema").and_then(Value::as_str);
+    if schema != Some("v2") {
+        let schema = schema.unwrap_or("null");
+        return Err(EngineError::Invalid(vec![Problem::error(
+            Pointer::root().key("schema"),
+            "template.schema",
+            format!("config schema version is unsupported: expected 'v2', got '{schema}'"),
+        )]));
+    }
+    document.insert("type".to_owned(), "templatedPipeline".into());
+    Ok(document)
 }
 
 /// The variable of a template that a failed expression is.

@@ -164,7 +164,7 @@ fn applications_and_pipelines() {
     assert_eq!(desk.json("pipeline list -a shop"), json!([]));
     desk.good("application delete shop");
     desk.bad("application get shop", "'shop' not found");
-    desk.bad("application delete shop", "'shop' not found");
+    desk.bad("application delete shop", "'shop' which does not exist");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn every_command_is_answered_as_the_clients_need_it() {
                 .get("body")
                 .map(|body| known.fill(&body.to_string()));
             let place = format!("spin {name}: {method} {path}");
-            let headers = [("User-Agent", "Spin-CLI/1.30.0"), ("Accept", "*/*")];
+            let headers = [("User-Agent", "Spin-CLI/dev"), ("Accept", "*/*")];
             let sent = Request {
                 method,
                 path: &path,

@@ -277,6 +277,18 @@ async fn a_plan_shows_what_the_variables_decide() {
     wanted["variables"]["wait"] = json!(7);
     let planned = world.engine.plan_template(&map(wanted.clone())).unwrap();
     assert_eq!(planned["stages"][0]["waitTime"], 7);
+    let mut untyped = map(wanted.clone());
+    untyped.shift_remove("type");
+    assert_eq!(
+        world.engine.plan_template(&untyped).unwrap()["stages"][0]["waitTime"],
+        7
+    );
+    untyped.insert("schema".into(), "1".into());
+    let refused = world.engine.plan_template(&untyped).unwrap_err();
+    assert!(
+        refused.to_string().contains("expected 'v2', got '1'"),
+        "{refused}"
+    );
     assert_eq!(planned["name"], "release");
     assert!(
         planned["stages"][0]["comments"]
