@@ -52,6 +52,7 @@ pub fn stages_with(
         accounts,
         catalog,
         traffic,
+        artifacts: Some(Arc::new(fetcher(outbound.clone(), config)?)),
         ..Services::new(outbound)
     }))
 }
@@ -131,6 +132,10 @@ pub fn traffic(store: Arc<dyn Store>) -> TrafficRules {
 /// What fetches the content of artifacts, as configured.
 pub fn artifacts(config: &Config) -> anyhow::Result<Artifacts> {
     let outbound = Outbound::new(config.outbound.clone()).context("outbound cannot be used")?;
+    fetcher(outbound, config)
+}
+
+fn fetcher(outbound: Outbound, config: &Config) -> anyhow::Result<Artifacts> {
     let options = ArtifactOptions {
         accounts: config.artifacts.accounts.clone(),
         max_bytes: config.artifacts.max_mib.saturating_mul(1024 * 1024),
