@@ -1,7 +1,7 @@
 //! The task `waitForManifestToStabilize`: until every object that was deployed or changed is as it should be.
 //!
 //! Every object is watched until it settles. All are waited for, also after one has failed; what has settled is noted in the context and not looked at again.
-//! What is still missing is noted whenever it changes, but not more often than every two seconds.
+//! What is still missing is noted whenever it changes, but not more often than every two seconds, and more seldom when many are waited for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +27,8 @@ pub(crate) const WAIT: &str = "waitForManifestToStabilize";
 const HALF_AN_HOUR: Millis = 30 * 60 * 1_000;
 /// How long news of progress are collected before they are noted.
 const NEWS: Duration = Duration::from_secs(2);
+/// The same for each object that is waited for: to note something is to begin all of their watches again.
+const NEWS_OF_EACH: Duration = Duration::from_millis(20);
 /// The member that lists what is waited for, by namespace.
 pub(crate) const NAMES: &str = "outputs.manifestNamesByNamespace";
 
@@ -119,7 +121,7 @@ impl Waiting {
             .map(|id| settle(kubernetes, id, &options, &news))
             .collect();
         let out_of_time = tokio::time::sleep(self.left);
-        let due = news.are_due();
+        let due = news.are_due(open.len());
         tokio::pin!(out_of_time, due);
         loop {
             tokio::select! {
@@ -241,9 +243,10 @@ impl News {
     }
 
     /// Ends when something was told and what else is told soon has been told, too.
-    async fn are_due(&self) {
+    async fn are_due(&self, open: usize) {
         self.came.notified().await;
-        tokio::time::sleep(NEWS).await;
+        let each = NEWS_OF_EACH.saturating_mul(u32::try_from(open).unwrap_or(u32::MAX));
+        tokio::time::sleep(NEWS.max(each)).await;
     }
 
     fn texts(&self) -> Vec<(ObjectId, String)> {
