@@ -156,6 +156,40 @@ fn a_secret_is_sealed_on_the_disk_and_outlives_the_process() {
     assert!(!server.log().contains("Everybody"));
 }
 
+#[test]
+fn a_task_that_saves_a_pipeline_does_not_keep_its_secret() {
+    use base64::Engine as _;
+    let scratch = Scratch::new();
+    let server = Launch::new(&scratch).start();
+    let document = triggered("release", &[on_push("main")]);
+    let text = base64::engine::general_purpose::STANDARD.encode(document.to_string());
+    for (number, pipeline) in [json!(text), document].into_iter().enumerate() {
+        let job = json!({"application": "test", "description": "save", "job": [{"type": "savePipeline", "pipeline": pipeline}]});
+        let answer = server
+            .call("POST", "/tasks", Some(job))
+            .with_status(200)
+            .json();
+        let task = answer["ref"].as_str().unwrap();
+        let task = crate::support::eventually(|| {
+            let task = server.get(task).with_status(200).json();
+            (task["status"] == "SUCCEEDED").then_some(task)
+        });
+        let told = task.to_string();
+        assert!(
+            !told.contains("Everybody") && !told.contains(&text),
+            "{told}"
+        );
+        let commit = format!("c{number}");
+        let answer = deliver(&server, &commit, &push("main", &commit))
+            .unwrap()
+            .json();
+        assert_eq!(started(&answer).len(), 1, "{answer:#}");
+    }
+    server.kill();
+    let stored = run_in(scratch.as_ref(), &["store", "export", "--data", "data"], "").with_code(0);
+    assert!(!stored.out.contains("Everybody") && !stored.out.contains(&text));
+}
+
 /// Hooks that are sent while the process is killed; the senders send again what was not answered, and then everything.
 const HOOKS: usize = 120;
 

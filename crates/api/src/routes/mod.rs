@@ -5,6 +5,7 @@ mod applications;
 mod artifacts;
 mod catalog;
 mod cloud;
+mod concealed;
 mod configs;
 mod cron;
 mod echo;

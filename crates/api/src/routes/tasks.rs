@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::concealed;
 use super::executions::{self, read_all};
 use super::starting;
 use crate::body::{JsonBody, text};
@@ -62,7 +63,7 @@ async fn submit(
     body: JsonBody,
 ) -> Result<Json<Reference>, HttpProblem> {
     let mut body = body.object("a task")?;
-    let job = match body.shift_remove("job") {
+    let mut job = match body.shift_remove("job") {
         Some(Value::Array(job)) if !job.is_empty() => job,
         _ => {
             return Err(wrong_shape(
@@ -71,6 +72,7 @@ async fn submit(
             ));
         }
     };
+    concealed::conceal(state.triggers(), &mut job)?;
     let application = text(&body, "application")?;
     let trigger = match body.get("trigger") {
         Some(Value::Object(trigger)) => trigger.clone(),

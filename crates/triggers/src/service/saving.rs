@@ -81,6 +81,12 @@ impl Triggers {
         Ok(problems)
     }
 
+    /// Seals the secrets of a document that is kept before it is saved, such as in a task; masks stay what they are. Answers
+    /// with what is wrong.
+    pub fn seal_secrets(&self, document: &mut Map) -> Vec<Problem> {
+        sealing::seal_new(document, self.shared.sealer())
+    }
+
     /// Deletes a pipeline; its triggers are gone when this returns, also when the caller goes away meanwhile.
     pub async fn delete_pipeline(&self, id: &PipelineId, by: &str) -> Result<(), EngineError> {
         let (service, id, by) = (self.clone(), id.clone(), by.to_owned());

@@ -118,6 +118,30 @@ pub(super) fn seal(
     problems
 }
 
+/// Seals the secrets of a document that are new; its masks stay.
+pub(super) fn seal_new(document: &mut Map, sealer: Option<&dyn SecretSealer>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let root = Pointer::root().key("triggers");
+    for (position, trigger) in triggers_at(document) {
+        for key in SECRET_MEMBERS {
+            let posted = trigger.get(key).filter(|value| !is_blank(value));
+            let Some(posted) = posted.filter(|value| value.as_str() != Some(MASK)) else {
+                continue;
+            };
+            match sealed_form(posted, None, None, sealer) {
+                Ok(value) => {
+                    trigger.insert(key.to_owned(), value);
+                }
+                Err(message) => {
+                    let place = root.index(position).key(key);
+                    problems.push(Problem::error(place, "trigger.secret", message));
+                }
+            }
+        }
+    }
+    problems
+}
+
 fn sealed_form(
     posted: &Value,
     kept: Option<&Value>,
