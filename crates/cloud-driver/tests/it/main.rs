@@ -6,6 +6,7 @@ mod support;
 
 mod accounts;
 mod conformance;
+mod deploy;
 mod inventory;
 mod operations;
 mod stability;

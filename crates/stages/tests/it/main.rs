@@ -8,6 +8,7 @@ mod play;
 mod support;
 
 mod cluster_size;
+mod deploy;
 mod manifest_conformance;
 mod manifest_operations;
 mod pipeline;
