@@ -9,8 +9,8 @@ use spindrift_artifacts::ArtifactFetcher;
 use spindrift_cloud_driver::kubernetes::Kubernetes;
 use spindrift_cloud_driver::{Accounts, CloudError};
 use spindrift_engine::{
-    BoxFuture, ContextEdit, EffectTask, Failure, InlineTask, Outcome, StageType, StageView,
-    TaskInput, TaskPolicy, TaskResult, TaskRunner, TaskSpec,
+    BoxFuture, ContextEdit, EffectTask, Failure, InlineTask, StageType, StageView, TaskInput,
+    TaskPolicy, TaskResult, TaskRunner, TaskSpec,
 };
 use spindrift_model::{Map, Pointer, Problem, Stage, StageConfig, Value};
 
@@ -304,9 +304,5 @@ impl<O: Operation> EffectTask for Perform<O> {
 pub(crate) fn shows(message: &str, context: &Map) -> Option<TaskResult> {
     let shown = context.get("messages").and_then(Value::as_array);
     let same = shown.is_some_and(|shown| shown.iter().any(|shown| shown == message));
-    (!same).then(|| {
-        let result = TaskResult::again_in(0);
-        debug_assert!(matches!(result.outcome, Outcome::Running(_)));
-        result.with_context("messages", vec![Value::from(message)])
-    })
+    (!same).then(|| TaskResult::again_in(0).with_context("messages", vec![Value::from(message)]))
 }

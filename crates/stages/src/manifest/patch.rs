@@ -37,6 +37,15 @@ impl Operation for PatchManifest {
     const MONITOR: &'static str = "monitorPatch";
     const NOTES: &'static [&'static str] = &[BODY];
 
+    /// What the stage has written is evaluated where it is written; what an artifact says, once it is there.
+    fn unevaluated(context: &Map) -> &'static [&'static str] {
+        let is_artifact = fields::text(context, "source") == Some("artifact");
+        match is_artifact && !fields::flag(context.get("skipExpressionEvaluation")) {
+            true => &["outputs.manifests", "messages", "events"],
+            false => &[BODY, "outputs.manifests", "messages", "events"],
+        }
+    }
+
     async fn perform(kubernetes: Kubernetes, input: TaskInput) -> Done {
         let context = &input.stage.context;
         let id = target::object(&input)?;
