@@ -9,6 +9,7 @@
 //! - A template that pipelines depend on is not deleted.
 
 mod applications;
+mod clouds;
 mod error;
 mod jobs;
 mod late;
@@ -18,6 +19,7 @@ mod service;
 mod shelf;
 mod templates;
 
+pub use clouds::CloudDependencies;
 pub use error::CatalogError;
 pub use late::LateJobs;
 pub use lookup::StoredLookup;

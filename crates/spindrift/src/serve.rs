@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use spindrift_api::{ApiOptions, ApiState, check_address, install_metrics};
-use spindrift_catalog::{Catalog, CatalogOptions, LateJobs};
+use spindrift_catalog::{Catalog, CatalogOptions, CloudDependencies, LateJobs};
+use spindrift_cloud_driver::Accounts;
 use spindrift_model::Value;
 use spindrift_runtime::SaveRequest;
 use spindrift_triggers::Triggers;
@@ -53,11 +54,15 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     let sandbox = config.sandbox.enabled.then_some(&embedded);
     let kept = Arc::clone(&store) as _;
     let registry = accounts::open(kept, Arc::clone(&vault), sandbox, &config).await?;
-    let cloud = Arc::new(registry.clone());
+    let cloud: Arc<dyn Accounts> = Arc::new(registry.clone());
+    let dependencies = Arc::new(CloudDependencies::new(Arc::clone(&cloud)));
     let stages = wiring::stages_with(&config, cloud, Some(Arc::new(jobs.clone())), traffic)?;
     let engine = wiring::engine(Arc::clone(&store) as _, stages, &config);
     let triggers = wiring::triggers(&engine, &vault, &config)?;
-    let catalog = Catalog::new(engine.clone(), triggers.clone(), CatalogOptions::default());
+    let known = CatalogOptions {
+        dependencies: Some(dependencies),
+    };
+    let catalog = Catalog::new(engine.clone(), triggers.clone(), known);
     jobs.set(&catalog);
     for file in &arguments.pipelines {
         save(&triggers, file).await?;
