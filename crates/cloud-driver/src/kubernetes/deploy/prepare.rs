@@ -12,7 +12,6 @@ use crate::kubernetes::apply::{self, Mode, Step};
 use crate::kubernetes::binding::{self, Artifacts, Bound};
 use crate::kubernetes::kind::Kind;
 use crate::kubernetes::manifest::{self, Judged};
-use crate::kubernetes::resources::Resource;
 use crate::kubernetes::strategy::{MAX_VERSION_HISTORY, Strategy, Submission};
 use crate::kubernetes::version::{self, Version};
 use crate::kubernetes::{annotations, attach, order};
@@ -127,7 +126,8 @@ struct Preparer<'a> {
     services: HashMap<(String, String), Value>,
     artifacts: Artifacts,
     bound: Bound,
-    listed: HashMap<(Kind, String), Vec<Value>>,
+    /// The versions there are, by kind and namespace, and by name: a deploy of many objects looks at each only once.
+    listed: HashMap<(Kind, String), HashMap<String, Vec<Value>>>,
     warnings: Vec<String>,
 }
 
@@ -231,14 +231,7 @@ impl Preparer<'_> {
             return Ok(None);
         }
         let key = self.request.key.clone();
-        let live = self
-            .listed(
-                &judged.kind,
-                &judged.resource,
-                &judged.namespace,
-                judged.defined_here,
-            )
-            .await?;
+        let live = self.listed(judged).await?;
         Ok(Some(version::choose(
             &judged.kind,
             &judged.manifest,
@@ -248,31 +241,33 @@ impl Preparer<'_> {
         )))
     }
 
-    async fn listed(
-        &mut self,
-        kind: &Kind,
-        resource: &Resource,
-        namespace: &str,
-        defined_here: bool,
-    ) -> Result<&[Value], CloudError> {
-        let key = (kind.clone(), namespace.to_owned());
+    /// The versions there are of what a manifest names.
+    async fn listed(&mut self, judged: &Judged) -> Result<&[Value], CloudError> {
+        let key = (judged.kind.clone(), judged.namespace.clone());
         if !self.listed.contains_key(&key) {
             // There can be no objects of a kind that does not exist yet.
-            let objects = if defined_here {
+            let objects = if judged.defined_here {
                 Vec::new()
             } else {
-                self.account
-                    .list_all(resource, namespace)
-                    .await
-                    .map_err(|error| {
-                        error.prefixed(&format!(
-                            "the versions of {kind} in {namespace:?} cannot be listed: "
-                        ))
-                    })?
+                let (kind, namespace) = (&judged.kind, &judged.namespace);
+                let listed = self.account.list_all(&judged.resource, namespace).await;
+                listed.map_err(|error| {
+                    error.prefixed(&format!(
+                        "the versions of {kind} in {namespace:?} cannot be listed: "
+                    ))
+                })?
             };
-            self.listed.insert(key.clone(), objects);
+            let mut by_name: HashMap<String, Vec<Value>> = HashMap::new();
+            for object in objects {
+                if let Some(name) = annotations::text(&object, annotations::ARTIFACT_NAME) {
+                    by_name.entry(name).or_default().push(object);
+                }
+            }
+            self.listed.insert(key.clone(), by_name);
         }
-        Ok(self.listed.get(&key).map_or(&[][..], Vec::as_slice))
+        let versions = self.listed.get(&key);
+        let versions = versions.and_then(|by_name| by_name.get(&judged.name));
+        Ok(versions.map_or(&[][..], Vec::as_slice))
     }
 
     fn artifact(&self, judged: &Judged, version: Option<&Version>) -> Artifact {
@@ -314,7 +309,8 @@ impl Preparer<'_> {
         let number = version?.number;
         let live = self
             .listed
-            .get(&(judged.kind.clone(), judged.namespace.clone()))?;
+            .get(&(judged.kind.clone(), judged.namespace.clone()))?
+            .get(&judged.name)?;
         version::versions_of(&judged.name, live)
             .into_iter()
             .filter_map(|object| Some((version::number_of(object)?, object)))
