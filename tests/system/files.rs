@@ -164,6 +164,7 @@ fn the_examples_are_clean() {
     // The example calls the server that `serve --demo` starts.
     let reach = scratch.file("reach.toml", reaching("127.0.0.1:8084".parse().unwrap()));
     let files = [
+        "examples/deploy.json",
         "examples/release.json",
         "examples/verify.json",
         "examples/triggers/heartbeat.json",

@@ -12,9 +12,10 @@ use crate::config::Config;
 use crate::progress::Progress;
 use crate::say;
 
-const PIPELINES: [&str; 2] = [
+const PIPELINES: [&str; 3] = [
     include_str!("../../../../examples/verify.json"),
     include_str!("../../../../examples/release.json"),
+    include_str!("../../../../examples/deploy.json"),
 ];
 
 /// The address in the example's webhook.
@@ -42,8 +43,8 @@ async fn show(engine: &Engine, triggers: &Triggers, address: SocketAddr) -> anyh
         )
         .await?;
     }
-    let release = engine.pipeline("shop", "release")?;
-    let (pipeline, _) = Pipeline::parse(Value::Object(release.document))
+    let deploy = engine.pipeline("shop", "deploy")?;
+    let (pipeline, _) = Pipeline::parse(Value::Object(deploy.document))
         .map_err(spindrift_runtime::EngineError::Invalid)?;
     let mut notices = engine.watch();
     let started = engine
