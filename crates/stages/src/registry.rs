@@ -122,7 +122,11 @@ pub fn registry(services: Services) -> Registry {
         traffic: services.traffic.clone(),
     };
     let server_groups = server_group::types(&clouds);
-    let operations = manifest::operations(&services.accounts, services.artifacts.as_ref());
+    let operations = manifest::operations(
+        &services.accounts,
+        services.artifacts.as_ref(),
+        &services.traffic,
+    );
     for stage_type in types.into_iter().chain(operations).chain(server_groups) {
         registry.add(stage_type);
     }

@@ -32,6 +32,10 @@ impl Operation for DeleteManifest {
     const SETTLES: bool = true;
     const NOTES: &'static [&'static str] = &[DELETED];
 
+    fn guarded(_: &Map) -> Option<&'static str> {
+        Some("Destroying")
+    }
+
     async fn perform(kubernetes: Kubernetes, input: TaskInput) -> Done {
         let options = options(&input.stage.context)
             .map_err(|error| fields::invalid(format!("options: {}", error.message)))?;

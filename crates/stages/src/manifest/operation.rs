@@ -16,6 +16,7 @@ use spindrift_model::{Map, Pointer, Problem, Stage, StageConfig, Value};
 
 use super::target::{self, ResolveTarget, Target};
 use super::{account, failure, produced, source, wait};
+use crate::server_group::TrafficRules;
 use crate::{artifacts, fields};
 
 /// The longest that one operation takes, also when the API server is away in between.
@@ -86,6 +87,12 @@ pub(crate) trait Operation: Send + Sync + 'static {
     /// Members that the tasks note besides those of every operation; a restart forgets them.
     const NOTES: &'static [&'static str] = &[];
 
+    /// How a traffic guard calls the change, when it takes instances out of traffic.
+    fn guarded(context: &Map) -> Option<&'static str> {
+        let _ = context;
+        None
+    }
+
     /// Makes the change. It may be made again after a crash, with the same key.
     fn perform(kubernetes: Kubernetes, input: TaskInput) -> impl Future<Output = Done> + Send;
 
@@ -117,6 +124,7 @@ pub(crate) trait Operation: Send + Sync + 'static {
 pub(crate) struct ManifestStage<O> {
     accounts: Arc<dyn Accounts>,
     fetcher: Option<Arc<dyn ArtifactFetcher>>,
+    traffic: TrafficRules,
     operation: PhantomData<fn() -> O>,
 }
 
@@ -124,10 +132,12 @@ impl<O: Operation> ManifestStage<O> {
     pub(crate) fn new(
         accounts: &Arc<dyn Accounts>,
         fetcher: Option<&Arc<dyn ArtifactFetcher>>,
+        traffic: &TrafficRules,
     ) -> Self {
         Self {
             accounts: Arc::clone(accounts),
             fetcher: fetcher.cloned(),
+            traffic: traffic.clone(),
             operation: PhantomData,
         }
     }
@@ -135,6 +145,7 @@ impl<O: Operation> ManifestStage<O> {
     fn effect(&self, step: Step) -> TaskRunner {
         TaskRunner::Effect(Arc::new(Perform::<O> {
             accounts: Arc::clone(&self.accounts),
+            traffic: self.traffic.clone(),
             step,
             operation: PhantomData,
         }))
@@ -272,8 +283,31 @@ enum Step {
 
 struct Perform<O> {
     accounts: Arc<dyn Accounts>,
+    traffic: TrafficRules,
     step: Step,
     operation: PhantomData<fn() -> O>,
+}
+
+impl<O: Operation> Perform<O> {
+    /// Asks the traffic guards. What labels pick is not judged.
+    async fn permit(&self, kubernetes: &Kubernetes, input: &TaskInput) -> Result<(), Failure> {
+        let context = &input.stage.context;
+        let (Some(operation), Ok(id)) = (O::guarded(context), target::object(input)) else {
+            return Ok(());
+        };
+        let provider = account::kubernetes(&*self.accounts, context)?;
+        let namespace = kubernetes.namespace_or_default(&id.namespace);
+        let application = &input.application;
+        self.traffic
+            .permit(
+                &*provider,
+                application,
+                operation,
+                namespace,
+                &[id.to_string()],
+            )
+            .await
+    }
 }
 
 impl<O: Operation> EffectTask for Perform<O> {
@@ -284,7 +318,10 @@ impl<O: Operation> EffectTask for Perform<O> {
                 Err(failure) => return TaskResult::terminal(failure),
             };
             let done = match self.step {
-                Step::Perform => O::perform(kubernetes, input.clone()).await,
+                Step::Perform => match self.permit(&kubernetes, &input).await {
+                    Ok(()) => O::perform(kubernetes, input.clone()).await,
+                    Err(refused) => Err(refused.into()),
+                },
                 Step::Settle => O::settle(kubernetes, input.clone()).await,
             };
             done.unwrap_or_else(|fault| fault.result(&input))

@@ -23,6 +23,11 @@ impl Operation for ScaleManifest {
     ];
     const MONITOR: &'static str = "monitorScale";
 
+    fn guarded(context: &Map) -> Option<&'static str> {
+        let none = replicas(context).is_ok_and(|replicas| replicas == 0);
+        none.then_some("Removal of all instances in")
+    }
+
     async fn perform(kubernetes: Kubernetes, input: TaskInput) -> Done {
         let replicas = replicas(&input.stage.context)
             .map_err(|why| fields::invalid(format!("replicas: {why}")))?;

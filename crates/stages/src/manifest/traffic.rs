@@ -6,6 +6,7 @@
 use serde_json::Value;
 use spindrift_cloud_driver::kubernetes::{Kubernetes, Traffic};
 use spindrift_engine::{TaskInput, TaskResult};
+use spindrift_model::Map;
 use tokio::sync::mpsc;
 
 use super::operation::{Done, Operation, shows};
@@ -50,6 +51,10 @@ impl Operation for DisableManifest {
     ];
     const MONITOR: &'static str = "monitorDisable";
     const SETTLES: bool = true;
+
+    fn guarded(_: &Map) -> Option<&'static str> {
+        Some("Disabling")
+    }
 
     async fn perform(kubernetes: Kubernetes, input: TaskInput) -> Done {
         turn(kubernetes, input, Traffic::Off).await

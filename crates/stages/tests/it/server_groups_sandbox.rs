@@ -278,6 +278,38 @@ async fn a_guard_keeps_the_last_one_in_traffic() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_guard_holds_for_manifest_stages_too() {
+    let world = World::with_versions(1).await;
+    let table = [
+        ("disableManifest", json!({}), "Disabling"),
+        ("deleteManifest", json!({}), "Destroying"),
+        (
+            "scaleManifest",
+            json!({"replicas": 0}),
+            "Removal of all instances in",
+        ),
+    ];
+    for (kind, members, operation) in table {
+        let mut members = map(members);
+        members.insert("account".to_owned(), "sandbox".into());
+        members.insert("manifestName".to_owned(), "replicaSet web-v000".into());
+        members.insert("location".to_owned(), "default".into());
+        let services = Services {
+            traffic: everything_guarded(),
+            ..world.services()
+        };
+        let stages = json!([stage(1, kind, Value::Object(members))]);
+        let play = world.play_with(services, stages).await;
+        let refused = format!(
+            "This cluster ('replicaSet web' in sandbox/default) has traffic guards enabled. {operation} [replicaSet web-v000] would leave the cluster \
+             with no instances up."
+        );
+        assert_eq!(errors(&play), [refused], "{kind}");
+    }
+    assert_eq!(world.shown().await, ["web-v000 2 in traffic 2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clone_is_the_next_version_and_made_once() {
     let world = World::with_versions(1).await;
     let clone = stage(
