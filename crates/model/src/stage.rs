@@ -129,4 +129,19 @@ impl Stage {
     pub fn text(&self, key: &str) -> Option<&str> {
         self.context.get(key).and_then(Value::as_str)
     }
+
+    /// What went wrong in it, in the words of the exception that a failed task leaves in its context.
+    pub fn errors(&self) -> Vec<&str> {
+        let exception = self.context.get("exception");
+        let Some(details) = exception.and_then(|exception| exception.get("details")) else {
+            return Vec::new();
+        };
+        let listed = details.get("errors").and_then(Value::as_array);
+        let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+        let texts: Vec<&str> = listed.collect();
+        match details.get("error").and_then(Value::as_str) {
+            Some(only) if texts.is_empty() => vec![only],
+            _ => texts,
+        }
+    }
 }

@@ -289,7 +289,7 @@ fn child_state(execution: &Execution) -> ChildState {
             stage_id: stage.id.to_string(),
             stage_name: stage.display_name().to_owned(),
             stage_index: index,
-            errors: errors_of(&stage.context),
+            errors: stage.errors().into_iter().map(str::to_owned).collect(),
         })
         .collect();
     ChildState {
@@ -297,28 +297,6 @@ fn child_state(execution: &Execution) -> ChildState {
         status: execution.status,
         outputs,
         failures,
-    }
-}
-
-fn errors_of(context: &Map) -> Vec<String> {
-    let details = context
-        .get("exception")
-        .and_then(|exception| exception.get("details"));
-    let errors = details
-        .and_then(|details| details.get("errors"))
-        .and_then(Value::as_array);
-    let texts: Vec<String> = errors
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
-    match (
-        texts.is_empty(),
-        details.and_then(|details| details.get("error")),
-    ) {
-        (true, Some(error)) => vec![error.as_str().unwrap_or_default().to_owned()],
-        _ => texts,
     }
 }
 

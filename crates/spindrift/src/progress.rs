@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use spindrift_model::{Execution, Millis, Stage, StageId, Status, Value};
+use spindrift_model::{Execution, Millis, Stage, StageId, Status};
 
 /// Remembers what has been told, and tells what is new.
 #[derive(Debug, Default)]
@@ -71,27 +71,11 @@ fn stage_line(execution: &Execution, stage: &Stage) -> String {
         stage.display_name()
     );
     if stage.status.is_failure() {
-        for error in errors(stage) {
+        for error in stage.errors() {
             line.push_str(&format!("\n{indent}    {error}"));
         }
     }
     line
-}
-
-/// What went wrong in a stage, in its own words.
-pub fn errors(stage: &Stage) -> Vec<&str> {
-    let details = stage
-        .context
-        .get("exception")
-        .and_then(|exception| exception.get("details"));
-    let errors = details
-        .and_then(|details| details.get("errors"))
-        .and_then(Value::as_array);
-    errors
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
 }
 
 fn duration(start: Option<Millis>, end: Option<Millis>) -> String {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use spindrift_model::{Execution, ExecutionId, Stage, Status, Value};
+use spindrift_model::{Execution, ExecutionId, Stage, Status};
 use spindrift_runtime::{Engine, EngineError};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -177,31 +177,7 @@ fn describe(execution: &Execution, stage: &Stage, deck: Option<&str>) -> FailedS
         name: stage.display_name().to_owned(),
         r#type: stage.kind.clone(),
         status: stage.status.to_string(),
-        errors: errors(stage),
+        errors: stage.errors().into_iter().map(str::to_owned).collect(),
         url,
-    }
-}
-
-/// The texts in the exception that a failed task leaves in its stage's context.
-fn errors(stage: &Stage) -> Vec<String> {
-    let details = stage
-        .context
-        .get("exception")
-        .and_then(|exception| exception.get("details"));
-    let list = details
-        .and_then(|details| details.get("errors"))
-        .and_then(Value::as_array);
-    let texts: Vec<String> = list
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
-    let only = details
-        .and_then(|details| details.get("error"))
-        .and_then(Value::as_str);
-    match only {
-        Some(only) if texts.is_empty() => vec![only.to_owned()],
-        _ => texts,
     }
 }
