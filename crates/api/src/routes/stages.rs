@@ -87,7 +87,7 @@ struct FailedStage {
     url: Option<String>,
 }
 
-/// The stages that failed in an execution, at most `limit`.
+/// The stages that failed in an execution, at most `limit`: 1 unless it is said (Orca's default).
 ///
 /// In the place of one that ran another pipeline stand those that failed there.
 #[utoipa::path(get, path = "/executions/failedStages", tag = "stages",
@@ -102,7 +102,7 @@ async fn failed(
     };
     let id = execution_id(id)?;
     let deck = query.text("deckOrigin").map(str::to_owned);
-    let limit = query.page("limit", usize::MAX)?;
+    let limit = query.page("limit", 1)?;
     let question = move |engine: &Engine| {
         let mut found = Vec::new();
         collect(engine, &id, deck.as_deref(), MAX_DEPTH, limit, &mut found)?;
