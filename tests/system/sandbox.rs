@@ -187,7 +187,7 @@ fn accounts_are_bound_by_the_command_line_and_their_secrets_are_nowhere() {
         "clusters": [{"name": "c", "cluster": {"server": url}}],
         "users": [{"name": "c", "user": {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "touch", "args": ["started"]}}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}]});
-    scratch.file("exec", &exec.to_string());
+    scratch.file("exec", exec.to_string());
     let refused = spindrift(
         &server,
         &scratch,
