@@ -16,6 +16,7 @@ mod local;
 mod offline;
 mod real_pipelines;
 mod refusals;
+mod rights;
 mod sandbox;
 mod spin;
 mod startup;

@@ -164,6 +164,7 @@ impl From<CatalogError> for HttpProblem {
         let message = error.to_string();
         match error {
             CatalogError::Unknown(_) => Self::not_found(message),
+            CatalogError::Forbidden(_) => Self::forbidden(message),
             CatalogError::Conflict(_) | CatalogError::InUse { .. } => {
                 Self::new(StatusCode::CONFLICT, message)
             }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use spindrift_model::{Application, Map, Value};
+use spindrift_model::{Application, Map, Permission, Value};
 use spindrift_runtime::EngineError;
 
 use crate::error::CatalogError;
@@ -68,7 +68,7 @@ impl Catalog {
 
     /// Creates or changes an application: what the change leaves out stays. Answers with what it was before, and what it is.
     ///
-    /// Errors: it has no name or e-mail address, or a provider cannot take its name.
+    /// Errors: it has no name or e-mail address, a provider cannot take its name, or the author may not change it.
     pub async fn upsert_application(
         &self,
         change: Map,
@@ -81,6 +81,7 @@ impl Catalog {
         if let Some(made) = APPLICATIONS.made_by(store, &key, author.job.as_deref())? {
             return Ok((None, made.document));
         }
+        self.permit(&self.caller(&author.user), &key, Permission::Write)?;
         let current = APPLICATIONS.get(store, &key)?;
         let before = current.as_ref().map(|current| current.document.clone());
         let merged = Application::merged(before.as_ref(), change);
@@ -108,13 +109,14 @@ impl Catalog {
     /// Deletes an application with its pipelines and strategies, and takes it out of its projects; a project without another
     /// application goes with it. Answers with what it was; `None` when there was none.
     ///
-    /// Errors: it has something elsewhere, such as clusters.
+    /// Errors: it has something elsewhere, such as clusters, or the author may not change it.
     pub async fn delete_application(
         &self,
         name: &str,
         author: &Author,
     ) -> Result<Option<Map>, CatalogError> {
         let key = name.trim().to_lowercase();
+        self.permit(&self.caller(&author.user), &key, Permission::Write)?;
         self.check_dependencies(&key).await?;
         for pipeline in self.store().pipelines(Some(&key))? {
             let triggers = &self.shared.triggers;

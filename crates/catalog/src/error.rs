@@ -10,6 +10,9 @@ pub enum CatalogError {
     /// There is no such application, project or template.
     #[error("{0}")]
     Unknown(String),
+    /// Whoever asks may not do it.
+    #[error("{0}")]
+    Forbidden(String),
     /// Something else stands in the way; nothing has changed.
     #[error("{0}")]
     Conflict(String),

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use spindrift_engine::Failure;
-use spindrift_model::{Map, Value};
+use spindrift_model::{Map, Permission, Value};
 use spindrift_runtime::{EngineError, SaveRequest};
 use spindrift_stages::{CatalogJob, JobAuthor, JobDone};
 use uuid::Builder;
@@ -114,8 +114,10 @@ impl Catalog {
                     document.insert("id".to_owned(), stable_id(job, number).into());
                 }
             }
+            let document = Value::Object(document);
+            self.permit_save(&self.caller(&author.user), &document)?;
             let request = SaveRequest {
-                document: Value::Object(document),
+                document,
                 by: author.user.clone(),
                 stale_check,
             };
@@ -155,6 +157,8 @@ impl Catalog {
             "application": document.get("application"), "pipeline.name": document.get("name"),
         }));
         if let Some(found) = found {
+            let caller = self.caller(&author.user);
+            self.permit(&caller, &found.application, Permission::Write)?;
             let triggers = &self.shared.triggers;
             match triggers.delete_pipeline(&found.id, &author.user).await {
                 // It is gone, whoever did it.
@@ -221,6 +225,7 @@ fn to_failure(error: CatalogError) -> Failure {
             Failure::new("Unavailable", error.to_string()).retryable()
         }
         CatalogError::Unknown(message) => Failure::new("NotFoundException", message),
+        CatalogError::Forbidden(message) => Failure::new("AccessDeniedException", message),
         CatalogError::Conflict(message) => Failure::new("ConflictException", message),
         CatalogError::Engine(error) => Failure::new("CatalogException", error.to_string()),
     }

@@ -9,6 +9,7 @@ use spindrift_triggers::Triggers;
 use tokio::sync::Mutex;
 
 use crate::error::CatalogError;
+use crate::rights::Users;
 use crate::shelf::{Revision, Shelf};
 
 /// Tells what an application has elsewhere.
@@ -23,6 +24,8 @@ pub trait Dependencies: Send + Sync + 'static {
 pub struct CatalogOptions {
     /// Tells what applications have elsewhere; without it they have nothing.
     pub dependencies: Option<Arc<dyn Dependencies>>,
+    /// The users on whose behalf jobs are done.
+    pub users: Users,
 }
 
 /// Who changes something.

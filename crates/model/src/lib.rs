@@ -9,6 +9,7 @@ mod artifact;
 mod execution;
 mod id;
 mod json;
+mod permission;
 mod pipeline;
 mod problem;
 mod project;
@@ -25,6 +26,7 @@ pub use execution::{
 };
 pub use id::{ExecutionId, InvalidId, PipelineId, RefId, Serial, StageId};
 pub use json::{JsonLimits, Map, ParseError, Value, parse_json};
+pub use permission::{Permission, normal_role};
 pub use pipeline::{Parameter, Pipeline, StageConfig};
 pub use problem::{Pointer, Problem, Severity};
 pub use project::{Project, ProjectPipeline};

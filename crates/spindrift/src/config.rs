@@ -49,6 +49,8 @@ pub struct Config {
     pub registries: Vec<RegistryConfig>,
     /// Who may call. Without any the server believes the caller's `X-SPINNAKER-USER`.
     pub tokens: Vec<TokenConfig>,
+    /// The roles of everybody, while there are no tokens.
+    pub local_roles: Vec<String>,
     /// Webhook stages that the operator offers.
     pub webhooks: Vec<PreconfiguredWebhook>,
 }
@@ -70,6 +72,7 @@ impl Default for Config {
             sandbox: SandboxConfig::default(),
             registries: Vec::new(),
             tokens: Vec::new(),
+            local_roles: Vec::new(),
             webhooks: Vec::new(),
         }
     }

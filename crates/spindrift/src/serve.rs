@@ -58,9 +58,10 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
     let dependencies = Arc::new(CloudDependencies::new(Arc::clone(&cloud)));
     let stages = wiring::stages_with(&config, cloud, Some(Arc::new(jobs.clone())), traffic)?;
     let engine = wiring::engine(Arc::clone(&store) as _, stages, &config);
-    let triggers = wiring::triggers(&engine, &vault, &config)?;
+    let triggers = wiring::triggers(&engine, Arc::clone(&store) as _, &vault, &config)?;
     let known = CatalogOptions {
         dependencies: Some(dependencies),
+        users: wiring::users(&config),
     };
     let catalog = Catalog::new(engine.clone(), triggers.clone(), known);
     jobs.set(&catalog);
@@ -105,6 +106,7 @@ pub async fn serve(arguments: ServeArgs) -> anyhow::Result<Exit> {
 fn api_options(config: &Config, echo: bool) -> anyhow::Result<ApiOptions> {
     Ok(ApiOptions {
         tokens: config.api_tokens()?,
+        local_roles: config.local_roles.clone(),
         limits: config.api_limits(),
         echo,
         artifacts: Some(wiring::artifacts(config)?),

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, anyhow, bail};
 use spindrift_artifacts::{ArtifactOptions, Artifacts};
-use spindrift_catalog::StoredLookup;
+use spindrift_catalog::{StoredLookup, StoredRights, Users};
 use spindrift_cloud_driver::Accounts;
-use spindrift_engine::{BoxFuture, Registry, Store};
+use spindrift_engine::{BoxFuture, Caller, Registry, Store};
 use spindrift_outbound::{Outbound, Policy, Request};
 use spindrift_runtime::{Engine, EngineOptions, Fetcher, SystemClock, SystemEntropy};
 use spindrift_stages::{CatalogJobs, Roles, Services, TrafficRules, registry};
@@ -96,8 +96,25 @@ pub fn vault(directory: &Path) -> anyhow::Result<Arc<Vault>> {
     Ok(Arc::new(vault))
 }
 
+/// The users that the configuration names; without tokens everybody has the local roles.
+pub fn users(config: &Config) -> Users {
+    if config.tokens.is_empty() {
+        return Users::Local(config.local_roles.clone());
+    }
+    Users::known(config.tokens.iter().map(|token| Caller {
+        roles: token.roles.clone(),
+        admin: token.admin,
+        ..Caller::named(&token.user)
+    }))
+}
+
 /// The triggers of an engine's pipelines, at work.
-pub fn triggers(engine: &Engine, vault: &Arc<Vault>, config: &Config) -> anyhow::Result<Triggers> {
+pub fn triggers(
+    engine: &Engine,
+    store: Arc<dyn Store>,
+    vault: &Arc<Vault>,
+    config: &Config,
+) -> anyhow::Result<Triggers> {
     let (registries, outbound) = registries::accounts(&config.registries, &config.outbound)?;
     let triggers = &config.triggers;
     let secret = |text: &Option<String>| text.as_deref().and_then(Secret::new);
@@ -110,6 +127,7 @@ pub fn triggers(engine: &Engine, vault: &Arc<Vault>, config: &Config) -> anyhow:
             secret(&triggers.git_previous_secret),
         ),
         sealer: Some(Arc::clone(vault) as _),
+        rights: Some(Arc::new(StoredRights::new(store, users(config)))),
         registries,
         outbound,
         time_zone: config.time_zone.clone(),

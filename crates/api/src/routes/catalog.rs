@@ -1,8 +1,8 @@
 //! The pipelines and deployment strategies of the store, as lists. A strategy is a pipeline that says `strategy: true`.
 
 use spindrift_engine::PipelineRevision;
-use spindrift_model::{Map, PipelineId, Pointer, Value};
-use spindrift_runtime::EngineError;
+use spindrift_model::{Map, Permission, PipelineId, Pointer, Value};
+use spindrift_runtime::{EngineError, SaveRequest, Saved};
 use spindrift_triggers::mask_secrets;
 
 use crate::body::{JsonBody, text};
@@ -97,6 +97,36 @@ pub(crate) fn known(state: &ApiState, id: &PipelineId) -> Result<PipelineRevisio
     })
 }
 
+/// Saves a pipeline for a caller who may change its application.
+pub(crate) async fn save(
+    state: &ApiState,
+    identity: &Identity,
+    document: Value,
+    stale_check: bool,
+) -> Result<Saved, HttpProblem> {
+    state.catalog().permit_save(&identity.0, &document)?;
+    let request = SaveRequest {
+        document,
+        by: identity.user().to_owned(),
+        stale_check,
+    };
+    Ok(state.triggers().save_pipeline(request).await?)
+}
+
+/// Deletes a pipeline for a caller who may change its application.
+pub(crate) async fn delete(
+    state: &ApiState,
+    identity: &Identity,
+    pipeline: &PipelineRevision,
+) -> Result<(), HttpProblem> {
+    let catalog = state.catalog();
+    catalog.permit(&identity.0, &pipeline.application, Permission::Write)?;
+    let deleted = state
+        .triggers()
+        .delete_pipeline(&pipeline.id, identity.user());
+    Ok(deleted.await?)
+}
+
 /// Gives pipelines the indices that the body says.
 pub(crate) async fn reorder(
     state: &ApiState,
@@ -105,6 +135,8 @@ pub(crate) async fn reorder(
 ) -> Result<(), HttpProblem> {
     let body = body.object("a new order")?;
     let application = text(&body, "application")?;
+    let catalog = state.catalog();
+    catalog.permit(&identity.0, application, Permission::Write)?;
     let Some(Value::Object(indices)) = body.get("idsToIndices") else {
         return Err(wrong_shape(
             Pointer::root().key("idsToIndices"),

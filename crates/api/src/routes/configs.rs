@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use spindrift_model::{Map, Pointer, Value};
-use spindrift_runtime::{SaveRequest, Saved};
+use spindrift_runtime::Saved;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -54,12 +54,9 @@ async fn save(
     query: Query,
     body: JsonBody,
 ) -> Result<Json<SavedPipeline>, HttpProblem> {
-    let request = SaveRequest {
-        document: Value::Object(body.object("a pipeline")?),
-        by: identity.user().to_owned(),
-        stale_check: query.flag("staleCheck", false)?,
-    };
-    let saved = state.triggers().save_pipeline(request).await?;
+    let document = Value::Object(body.object("a pipeline")?);
+    let stale_check = query.flag("staleCheck", false)?;
+    let saved = catalog::save(&state, &identity, document, stale_check).await?;
     Ok(Json(saved.into()))
 }
 
@@ -83,7 +80,7 @@ async fn save_many(
     let application = query.text("application");
     let mut result = BulkSaved::default();
     for document in documents {
-        match save_one(&state, identity.user(), application, document.clone()).await {
+        match save_one(&state, &identity, application, document.clone()).await {
             Ok(saved) => result.successful_pipelines.push(saved.revision.name),
             Err(problem) => result.failed_pipelines.push(failed(document, problem)),
         }
@@ -95,7 +92,7 @@ async fn save_many(
 
 async fn save_one(
     state: &ApiState,
-    by: &str,
+    identity: &Identity,
     application: Option<&str>,
     document: Value,
 ) -> Result<Saved, HttpProblem> {
@@ -107,12 +104,7 @@ async fn save_one(
             "this pipeline belongs to application {own}, not to {application}"
         )));
     }
-    let request = SaveRequest {
-        document,
-        by: by.to_owned(),
-        stale_check: false,
-    };
-    Ok(state.triggers().save_pipeline(request).await?)
+    catalog::save(state, identity, document, false).await
 }
 
 fn failed(document: Value, problem: HttpProblem) -> Value {
@@ -141,13 +133,8 @@ async fn rename(
     let pipeline = state.engine().pipeline(application, from)?;
     let mut document = pipeline.document;
     document.insert("name".to_owned(), to.into());
-    let request = SaveRequest {
-        document: Value::Object(document),
-        by: identity.user().to_owned(),
-        // Somebody may save it between the two lines above; theirs must not be lost.
-        stale_check: true,
-    };
-    let saved = state.triggers().save_pipeline(request).await?;
+    // Somebody may save it between the two lines above; theirs must not be lost.
+    let saved = catalog::save(&state, &identity, Value::Object(document), true).await?;
     Ok(Json(saved.into()))
 }
 
@@ -173,12 +160,7 @@ async fn update(
     }
     catalog::known(&state, &id)?;
     document.insert("id".to_owned(), id.as_str().into());
-    let request = SaveRequest {
-        document: Value::Object(document),
-        by: identity.user().to_owned(),
-        stale_check: false,
-    };
-    let saved = state.triggers().save_pipeline(request).await?;
+    let saved = catalog::save(&state, &identity, Value::Object(document), false).await?;
     Ok(Json(catalog::shown(saved.revision.document)))
 }
 
@@ -192,10 +174,7 @@ pub(crate) async fn delete(
     Segments((application, name)): Segments<(String, String)>,
 ) -> Result<(), HttpProblem> {
     let pipeline = state.engine().pipeline(&application, &name)?;
-    Ok(state
-        .triggers()
-        .delete_pipeline(&pipeline.id, identity.user())
-        .await?)
+    catalog::delete(&state, &identity, &pipeline).await
 }
 
 /// The pipelines of all applications.

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use spindrift_engine::{ExecutionQuery, Listed, PipelineRevision, Scope};
-use spindrift_model::{Execution, ExecutionId, Millis, PipelineId, Status};
-use spindrift_runtime::Engine;
+use spindrift_model::{Execution, ExecutionId, Millis, Permission, PipelineId, Status};
+use spindrift_runtime::{Engine, EngineError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -97,9 +97,12 @@ async fn get(
     responses((status = 200, description = "It is forgotten.")))]
 pub(crate) async fn delete(
     State(state): State<ApiState>,
+    identity: Identity,
     Segments(id): Segments<String>,
 ) -> Result<(), HttpProblem> {
-    Ok(state.engine().forget(&execution_id(&id)?).await?)
+    let id = execution_id(&id)?;
+    permit(&state, &identity, &id, Permission::Write)?;
+    Ok(state.engine().forget(&id).await?)
 }
 
 /// Ends an execution.
@@ -128,6 +131,19 @@ async fn cancel_in_application(
     end(&state, &identity, &id, &query).await
 }
 
+/// Lets callers pass who may do that with the application of an execution. Errors: there is no such execution, or they may not.
+pub(crate) fn permit(
+    state: &ApiState,
+    identity: &Identity,
+    id: &ExecutionId,
+    permission: Permission,
+) -> Result<(), HttpProblem> {
+    let found = state.engine().store().outline(id)?;
+    let execution = found.ok_or_else(|| EngineError::UnknownExecution(id.clone()))?;
+    let catalog = state.catalog();
+    Ok(catalog.permit(&identity.0, &execution.application, permission)?)
+}
+
 /// Ends an execution.
 pub(crate) async fn end(
     state: &ApiState,
@@ -137,6 +153,7 @@ pub(crate) async fn end(
 ) -> Result<(), HttpProblem> {
     let reason = query.text("reason").map(str::to_owned);
     let id = execution_id(id)?;
+    permit(state, identity, &id, Permission::Execute)?;
     state.engine().cancel(&id, identity.user(), reason).await?;
     Ok(())
 }
@@ -149,10 +166,9 @@ async fn pause(
     identity: Identity,
     Segments(id): Segments<String>,
 ) -> Result<(), HttpProblem> {
-    state
-        .engine()
-        .pause(&execution_id(&id)?, identity.user())
-        .await?;
+    let id = execution_id(&id)?;
+    permit(&state, &identity, &id, Permission::Execute)?;
+    state.engine().pause(&id, identity.user()).await?;
     Ok(())
 }
 
@@ -164,10 +180,9 @@ async fn resume(
     identity: Identity,
     Segments(id): Segments<String>,
 ) -> Result<(), HttpProblem> {
-    state
-        .engine()
-        .resume(&execution_id(&id)?, identity.user())
-        .await?;
+    let id = execution_id(&id)?;
+    permit(&state, &identity, &id, Permission::Execute)?;
+    state.engine().resume(&id, identity.user()).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use spindrift_model::{Map, Value};
-use spindrift_runtime::{EngineError, SaveRequest};
+use spindrift_runtime::EngineError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -64,11 +64,7 @@ async fn restore(
         ))
         .into());
     };
-    let request = SaveRequest {
-        document: Value::Object(wanted.document),
-        by: identity.user().to_owned(),
-        stale_check: false,
-    };
-    let saved = state.triggers().save_pipeline(request).await?;
+    let document = Value::Object(wanted.document);
+    let saved = catalog::save(&state, &identity, document, false).await?;
     Ok(Json(saved.into()))
 }

@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use spindrift_model::{Execution, ExecutionId, Stage, Status};
+use spindrift_model::{Execution, ExecutionId, Permission, Stage, Status};
 use spindrift_runtime::{Engine, EngineError};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::executions;
 use crate::body::JsonBody;
 use crate::identity::Identity;
 use crate::path::{Segments, execution_id, stage_id};
@@ -36,15 +37,16 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     responses((status = 200, body = ExecutionDocument)))]
 async fn patch(
     State(state): State<ApiState>,
-    Identity(caller): Identity,
+    identity: Identity,
     Segments((id, stage)): Segments<(String, String)>,
     body: JsonBody,
 ) -> Result<Json<Execution>, HttpProblem> {
     let patch = body.object("a change of a stage")?;
     let (id, stage) = (execution_id(&id)?, stage_id(&stage)?);
+    executions::permit(&state, &identity, &id, Permission::Execute)?;
     let execution = state
         .engine()
-        .patch_stage(&id, &stage, patch, caller)
+        .patch_stage(&id, &stage, patch, identity.0)
         .await?;
     Ok(Json(execution.as_ref().clone()))
 }
@@ -58,6 +60,7 @@ async fn restart(
     Segments((id, stage)): Segments<(String, String)>,
 ) -> Result<Json<Execution>, HttpProblem> {
     let (id, stage) = (execution_id(&id)?, stage_id(&stage)?);
+    executions::permit(&state, &identity, &id, Permission::Execute)?;
     let execution = state
         .engine()
         .restart_stage(&id, &stage, identity.user())

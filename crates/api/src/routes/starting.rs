@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use spindrift_model::{Authentication, ExecutionId, ExecutionKind, Map, Pipeline, Pointer, Value};
+use spindrift_model::{
+    Authentication, ExecutionId, ExecutionKind, Map, Permission, Pipeline, Pointer, Value,
+};
 use spindrift_runtime::{EngineError, StartRequest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -99,6 +101,9 @@ async fn start_inline(
             ));
         }
     };
+    if let Some(application) = document.get("application").and_then(Value::as_str) {
+        permit(&state, &identity, application)?;
+    }
     let only_plan = document.get("plan") == Some(&Value::Bool(true));
     let id = chosen_id(&document, &Pointer::root())?
         .or(chosen_id(&trigger, &Pointer::root().key("trigger"))?);
@@ -157,6 +162,7 @@ pub(crate) async fn start_saved(
         )),
         other => other,
     })?;
+    permit(state, identity, &revision.application)?;
     state.triggers().complete_artifacts(&mut trigger)?;
     let mut document = revision.document;
     add_notifications(&mut document, &trigger);
@@ -165,6 +171,16 @@ pub(crate) async fn start_saved(
     request.id = id;
     let submitted = state.engine().submit(request).await?;
     Ok(submitted.execution.id.clone())
+}
+
+/// Lets callers pass who may start pipelines of an application and decide about their runs.
+pub(crate) fn permit(
+    state: &ApiState,
+    identity: &Identity,
+    application: &str,
+) -> Result<(), HttpProblem> {
+    let catalog = state.catalog();
+    Ok(catalog.permit(&identity.0, application, Permission::Execute)?)
 }
 
 /// Whoever starts a pipeline may ask for messages besides those that its author asks for.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use spindrift_engine::PipelineRevision;
 use spindrift_model::{Map, Value};
-use spindrift_runtime::{EngineError, SaveRequest};
+use spindrift_runtime::EngineError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -37,12 +37,7 @@ async fn save(
 ) -> Result<Json<SavedPipeline>, HttpProblem> {
     let mut document = body.object("a strategy")?;
     document.insert("strategy".to_owned(), true.into());
-    let request = SaveRequest {
-        document: Value::Object(document),
-        by: identity.user().to_owned(),
-        stale_check: false,
-    };
-    let saved = state.triggers().save_pipeline(request).await?;
+    let saved = catalog::save(&state, &identity, Value::Object(document), false).await?;
     Ok(Json(saved.into()))
 }
 
@@ -66,10 +61,7 @@ async fn delete(
     Segments((application, name)): Segments<(String, String)>,
 ) -> Result<(), HttpProblem> {
     let strategy = find(&state, &application, &name)?;
-    Ok(state
-        .triggers()
-        .delete_pipeline(&strategy.id, identity.user())
-        .await?)
+    catalog::delete(&state, &identity, &strategy).await
 }
 
 /// The strategies of all applications.

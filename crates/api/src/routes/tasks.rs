@@ -97,6 +97,10 @@ async fn submit(
         .stages
         .iter()
         .all(|stage| QUICK.contains(&stage.kind.as_str()));
+    // Those jobs ask for the permission to change what they change, and say so as tasks do.
+    if !quick {
+        starting::permit(&state, &identity, &request.pipeline.application)?;
+    }
     let mut news = state.engine().watch();
     let submitted = state.engine().submit(request).await?;
     let id = &submitted.execution.id;
@@ -134,8 +138,12 @@ async fn get(
 /// Forgets a task that has ended.
 #[utoipa::path(delete, path = "/tasks/{id}", tag = "tasks", params(("id" = String, Path)),
     responses((status = 200, description = "It is forgotten.")))]
-async fn delete(state: State<ApiState>, path: Segments<String>) -> Result<(), HttpProblem> {
-    executions::delete(state, path).await
+async fn delete(
+    state: State<ApiState>,
+    identity: Identity,
+    path: Segments<String>,
+) -> Result<(), HttpProblem> {
+    executions::delete(state, identity, path).await
 }
 
 /// Ends a task.

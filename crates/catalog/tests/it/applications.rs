@@ -119,6 +119,7 @@ async fn an_application_is_deleted_with_its_pipelines_once_it_has_no_clusters() 
     let clusters = Arc::new(Clusters(AtomicBool::new(true)));
     let world = World::with(CatalogOptions {
         dependencies: Some(clusters.clone()),
+        ..CatalogOptions::default()
     });
     let catalog = &world.catalog;
     catalog

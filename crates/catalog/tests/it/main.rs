@@ -5,5 +5,6 @@
 mod applications;
 mod jobs;
 mod projects;
+mod rights;
 mod templates;
 mod world;
