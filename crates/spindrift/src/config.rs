@@ -197,6 +197,8 @@ pub struct TriggerConfig {
     pub schedules: bool,
     /// How many days events and what became of them are kept.
     pub keep_events_days: u64,
+    /// How many hooks that started nothing are kept about at most.
+    pub keep_events: usize,
     /// Whether hooks may be signed with SHA-1, by senders that know nothing better.
     pub allow_sha1: bool,
     /// The secret of Git triggers that have none of their own.
@@ -210,6 +212,7 @@ impl Default for TriggerConfig {
         Self {
             schedules: true,
             keep_events_days: 14,
+            keep_events: 100_000,
             allow_sha1: false,
             git_secret: None,
             git_previous_secret: None,

@@ -133,6 +133,7 @@ pub fn triggers(
         time_zone: config.time_zone.clone(),
         schedules: triggers.schedules,
         keep_events: Config::days(triggers.keep_events_days),
+        max_idle_events: triggers.keep_events,
         ..TriggerOptions::default()
     };
     Triggers::start(engine.clone(), options, Arc::new(SystemEntropy))

@@ -164,6 +164,9 @@ struct EventView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     payload: Option<Value>,
+    /// How many bytes of headers and body are not kept, because no trigger matched and they were too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_bytes: Option<usize>,
 }
 
 impl EventView {
@@ -208,6 +211,7 @@ impl EventView {
             omitted: None,
             headers: None,
             payload: None,
+            dropped_bytes: record.dropped,
         }
     }
 
@@ -215,7 +219,9 @@ impl EventView {
         let mut view = Self::of(record);
         view.verdicts = Some(record.verdicts.iter().map(VerdictView::of).collect());
         view.omitted = Some(record.omitted);
-        if let Cause::Delivery(delivery) = &record.cause {
+        if let Cause::Delivery(delivery) = &record.cause
+            && record.dropped.is_none()
+        {
             view.headers = Some(shown(&delivery.headers));
             let json = serde_json::from_slice(&delivery.body).ok();
             let text = || String::from_utf8_lossy(&delivery.body).into_owned().into();

@@ -178,6 +178,7 @@ impl Shared {
         if let Some(rejections) = rejections {
             record.summaries = interpreted.events.iter().map(Event::summary).collect();
             record.complete(Vec::new(), rejections);
+            record.shed();
         }
         loop {
             let mut writes = match record.state {
@@ -208,7 +209,10 @@ impl Shared {
                     let record = Box::new(record);
                     return Ok(match record.state {
                         EventState::Received => Stored::New(record),
-                        EventState::Done => Stored::Done(record),
+                        EventState::Done => {
+                            self.surplus.add(self.options.max_idle_events);
+                            Stored::Done(record)
+                        }
                     });
                 }
                 // The same delivery was stored a moment ago: look again.

@@ -12,6 +12,7 @@
 
 mod accept;
 mod error;
+mod forgetting;
 mod hooks;
 mod known_images;
 mod polling;

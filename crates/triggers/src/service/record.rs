@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use spindrift_model::{ExecutionId, Millis, PipelineId, Status};
 
-use crate::events::Delivery;
 use crate::events::registry::ImageEvent;
+use crate::events::{Delivery, Headers};
 use crate::matching::{Rejection, TriggerId, Verdict};
 
 /// Where an event came from.
@@ -136,7 +136,19 @@ pub struct EventRecord {
     pub verdicts: Vec<VerdictRecord>,
     /// How many rejections are not listed, because they were too many.
     pub omitted: usize,
+    /// How many bytes of headers and body are not kept, because nothing came of them and they were too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<usize>,
 }
+
+/// Headers and body of a delivery that no trigger matches are kept up to so many bytes, for a person to look at.
+const MOST_KEPT: usize = 8 * 1024;
+
+/// Lines that are kept of what a delivery says whose body is not.
+const MOST_LINES: usize = 20;
+
+/// The longest such line, in characters.
+const LONGEST_LINE: usize = 200;
 
 impl EventRecord {
     pub(super) fn new(id: String, received_at: Millis, cause: Cause) -> Self {
@@ -148,6 +160,7 @@ impl EventRecord {
             summaries: Vec::new(),
             verdicts: Vec::new(),
             omitted: 0,
+            dropped: None,
         }
     }
 
@@ -164,6 +177,29 @@ impl EventRecord {
         self.state = EventState::Done;
         if let Cause::Delivery(delivery) = &mut self.cause {
             delivery.headers.hide_token();
+        }
+    }
+
+    /// Drops what is large of a delivery that no trigger matched. Nothing asks for it any more: its sender may send it again.
+    pub(super) fn shed(&mut self) {
+        let Cause::Delivery(delivery) = &mut self.cause else {
+            return;
+        };
+        let headers = delivery.headers.iter();
+        let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+        let bytes = headers + delivery.body.len();
+        if bytes <= MOST_KEPT {
+            return;
+        }
+        delivery.body = Vec::new();
+        delivery.headers = Headers::default();
+        self.dropped = Some(bytes);
+        self.summaries.truncate(MOST_LINES);
+        for line in &mut self.summaries {
+            if let Some((end, _)) = line.char_indices().nth(LONGEST_LINE) {
+                line.truncate(end);
+                line.push('…');
+            }
         }
     }
 

@@ -12,10 +12,11 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::forgetting::Surplus;
 use super::record::EventRecord;
 use super::rights::ExecuteRights;
 use super::sealing::{SecretSealer, unsealed};
-use super::{polling, run_ends, scheduler, storage};
+use super::{forgetting, polling, run_ends, scheduler, storage};
 use crate::artifacts::Templates;
 use crate::cron::DEFAULT_ZONE;
 use crate::matching::{TriggerId, TriggerIndex, TriggerKind, parse_triggers_in};
@@ -45,6 +46,8 @@ pub struct TriggerOptions {
     pub schedules: bool,
     /// How long events are kept, in milliseconds.
     pub keep_events: Millis,
+    /// How many hooks that started nothing are kept about; of more, the oldest are forgotten. Strangers can send hooks.
+    pub max_idle_events: usize,
 }
 
 impl Default for TriggerOptions {
@@ -60,6 +63,7 @@ impl Default for TriggerOptions {
             time_zone: DEFAULT_ZONE.to_owned(),
             schedules: true,
             keep_events: 14 * 24 * 3_600_000,
+            max_idle_events: 100_000,
         }
     }
 }
@@ -84,6 +88,7 @@ pub(super) struct Shared {
     /// Tells those that ask registries that other repositories may be of interest.
     pub(super) saves: watch::Sender<()>,
     pub(super) starts: Semaphore,
+    pub(super) surplus: Surplus,
     pub(super) stopping: CancellationToken,
     pub(super) tracker: TaskTracker,
 }
@@ -203,6 +208,7 @@ impl Triggers {
             schedules_changed: Notify::new(),
             saves: watch::Sender::new(()),
             starts: Semaphore::new(STARTS),
+            surplus: Surplus::default(),
             stopping: CancellationToken::new(),
             tracker: TaskTracker::new(),
             engine,
@@ -218,7 +224,7 @@ impl Triggers {
         triggers.recover()?;
         let tracker = &triggers.shared.tracker;
         tracker.spawn(run_ends::watch(Arc::clone(&triggers.shared), notices));
-        tracker.spawn(prune(Arc::clone(&triggers.shared)));
+        tracker.spawn(forgetting::prune(Arc::clone(&triggers.shared)));
         if triggers.shared.options.schedules {
             tracker.spawn(scheduler::keep(Arc::clone(&triggers.shared)));
         }
@@ -278,50 +284,5 @@ impl Triggers {
             .iter()
             .filter_map(times)
             .collect()
-    }
-}
-
-/// Events looked at in one go when old ones are forgotten.
-const PAGE: usize = 500;
-
-/// The time between two rounds of forgetting.
-const PERIOD: std::time::Duration = std::time::Duration::from_secs(3_600);
-
-async fn prune(shared: Arc<Shared>) {
-    loop {
-        tokio::select! {
-            biased;
-            () = shared.stopping.cancelled() => return,
-            () = tokio::time::sleep(PERIOD) => {}
-        }
-        match shared.forget_old_events().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "old events are forgotten"),
-            Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),
-        }
-    }
-}
-
-impl Shared {
-    /// Forgets the events that are older than they are kept. Answers with how many.
-    pub(super) async fn forget_old_events(&self) -> Result<usize, StoreError> {
-        let store = self.engine.store();
-        let before = self.now().saturating_sub(self.options.keep_events);
-        // Everything that sorts behind the first id of that time is older.
-        let mut after = storage::stable_id(before, "");
-        let mut count = 0;
-        loop {
-            let old = storage::events(store, Some(&after), PAGE)?;
-            let Some(last) = old.last() else {
-                return Ok(count);
-            };
-            after.clone_from(&last.id);
-            count += old.len();
-            let mut writes = Vec::with_capacity(2 * old.len());
-            for record in &old {
-                writes.extend(storage::forget(store, record)?);
-            }
-            store.commit(writes).await?;
-        }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use spindrift_store::MemoryStore;
 use spindrift_triggers::{
-    AcceptError, Delivery, EventState, Headers, Receipt, TriggerOptions, VerdictOutcome,
+    AcceptError, Cause, Delivery, EventState, Headers, Receipt, TriggerOptions, VerdictOutcome,
 };
 
 use super::world::{Life, MORNING, request};
@@ -285,6 +285,52 @@ async fn old_events_are_forgotten() {
         life.triggers.accept(push("1", "main")).await.unwrap(),
         Receipt::Done(_)
     ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_cannot_fill_the_disk() {
+    let options = TriggerOptions {
+        max_idle_events: 20,
+        ..TriggerOptions::default()
+    };
+    let life = Life::with(MemoryStore::new(), MORNING, options);
+    life.save("a", json!({"triggers": [on_push("main")]})).await;
+    let started = life.triggers.accept(push("1", "main")).await.unwrap();
+    let Receipt::Done(started) = started else {
+        panic!("it is an event")
+    };
+    assert_eq!(started.started().count(), 1, "{started:?}");
+    let large = "x".repeat(9_000);
+    for number in 0..60 {
+        let body = json!({"number": number, "large": large}).to_string();
+        let bytes = body.len();
+        let receipt = life
+            .triggers
+            .accept(Delivery::new("webhook", "nobody", body));
+        let Receipt::Done(record) = receipt.await.unwrap() else {
+            panic!("it is an event")
+        };
+        let kept = life.triggers.event(&record.id).unwrap().unwrap();
+        assert_eq!((kept.dropped, &kept), (Some(bytes), &*record));
+        let Cause::Delivery(delivery) = &kept.cause else {
+            panic!("it was a delivery")
+        };
+        assert!(delivery.body.is_empty());
+        // The rounds of forgetting have their turn.
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        let all = life.triggers.events(None, 100).unwrap().len();
+        assert!(all <= 1 + 20 + 3, "{all} events are kept");
+    }
+    let again = life.triggers.accept(push("1", "main")).await.unwrap();
+    assert!(matches!(again, Receipt::Repeated(_)), "{again:?}");
+    let small = Delivery::new("webhook", "nobody", r#"{"small":true}"#);
+    let Receipt::Done(record) = life.triggers.accept(small).await.unwrap() else {
+        panic!("it is an event")
+    };
+    let Cause::Delivery(delivery) = &record.cause else {
+        panic!("it was a delivery")
+    };
+    assert_eq!((record.dropped, delivery.body.len()), (None, 14));
 }
 
 #[tokio::test(start_paused = true)]
