@@ -60,7 +60,7 @@ impl Operation for DeleteManifest {
             }
         };
         let ids: Vec<ObjectId> = deleted.iter().filter_map(ObjectId::of).collect();
-        let result = target::noted(TaskResult::succeeded(), kubernetes.account_name(), &ids);
+        let result = target::changed(&kubernetes, &ids);
         let result = result.with_context(DELETED, deleted.iter().map(identity).collect::<Vec<_>>());
         Ok(result.with_output(
             "manifests",

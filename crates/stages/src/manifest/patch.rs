@@ -72,7 +72,7 @@ impl Operation for PatchManifest {
             .patch(&id, strategy, &body, cause.as_deref())
             .await?;
         let bound = json!(bound);
-        let result = target::noted(TaskResult::succeeded(), kubernetes.account_name(), &[id]);
+        let result = target::changed(&kubernetes, &[id]);
         Ok(result
             .with_context("outputs.boundArtifacts", bound.clone())
             .with_output("outputs.boundArtifacts", bound)

@@ -41,11 +41,7 @@ impl Operation for UndoRollout {
             return Ok(TaskResult::again_in(0).with_context(REVISION, json!(revision)));
         };
         kubernetes.undo_rollout(&id, &revision).await?;
-        Ok(target::noted(
-            TaskResult::succeeded(),
-            kubernetes.account_name(),
-            &[id],
-        ))
+        Ok(target::changed(&kubernetes, &[id]))
     }
 
     fn check(context: &Map) -> Vec<(&'static str, String)> {
@@ -96,11 +92,7 @@ impl Operation for PauseRollout {
     async fn perform(kubernetes: Kubernetes, input: TaskInput) -> Done {
         let id = target::object(&input)?;
         kubernetes.pause_rollout(&id).await?;
-        Ok(target::noted(
-            TaskResult::succeeded(),
-            kubernetes.account_name(),
-            &[id],
-        ))
+        Ok(target::changed(&kubernetes, &[id]))
     }
 
     fn takes(target: &Target) -> bool {
@@ -117,11 +109,7 @@ impl Operation for ResumeRollout {
     async fn perform(kubernetes: Kubernetes, input: TaskInput) -> Done {
         let id = target::object(&input)?;
         kubernetes.resume_rollout(&id).await?;
-        Ok(target::noted(
-            TaskResult::succeeded(),
-            kubernetes.account_name(),
-            &[id],
-        ))
+        Ok(target::changed(&kubernetes, &[id]))
     }
 
     fn takes(target: &Target) -> bool {
@@ -141,11 +129,7 @@ impl Operation for RollingRestart {
             .unwrap_or_default()
             .to_rfc3339_opts(SecondsFormat::Secs, true);
         kubernetes.restart_rollout(&id, &at).await?;
-        Ok(target::noted(
-            TaskResult::succeeded(),
-            kubernetes.account_name(),
-            &[id],
-        ))
+        Ok(target::changed(&kubernetes, &[id]))
     }
 
     fn takes(target: &Target) -> bool {

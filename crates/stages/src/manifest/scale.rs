@@ -3,7 +3,7 @@
 //! Context besides the target: `replicas`, a number or a text that says one. Without it the stage fails: Spinnaker would scale to nothing.
 
 use spindrift_cloud_driver::kubernetes::Kubernetes;
-use spindrift_engine::{TaskInput, TaskResult};
+use spindrift_engine::TaskInput;
 use spindrift_model::Map;
 
 use super::operation::{Done, Operation};
@@ -33,11 +33,7 @@ impl Operation for ScaleManifest {
             .map_err(|why| fields::invalid(format!("replicas: {why}")))?;
         let id = target::object(&input)?;
         kubernetes.scale(&id, replicas).await?;
-        Ok(target::noted(
-            TaskResult::succeeded(),
-            kubernetes.account_name(),
-            &[id],
-        ))
+        Ok(target::changed(&kubernetes, &[id]))
     }
 
     fn check(context: &Map) -> Vec<(&'static str, String)> {

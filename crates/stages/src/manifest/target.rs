@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use spindrift_cloud_driver::Accounts;
 use spindrift_cloud_driver::kubernetes::{
-    Criteria, Kind, LabelSelector, ManifestCluster, ObjectId,
+    Criteria, Kind, Kubernetes, LabelSelector, ManifestCluster, ObjectId,
 };
 use spindrift_engine::{BoxFuture, EffectTask, Failure, TaskInput, TaskPolicy, TaskResult};
 use spindrift_model::Map;
@@ -221,8 +221,8 @@ impl ResolveTarget {
     }
 }
 
-/// An object as stages note what they have changed: its full name by namespace.
-pub(crate) fn noted(result: TaskResult, account: &str, ids: &[ObjectId]) -> TaskResult {
+/// The end of an operation that has changed those objects: their full names by namespace, for the tasks behind it.
+pub(crate) fn changed(kubernetes: &Kubernetes, ids: &[ObjectId]) -> TaskResult {
     let mut names: std::collections::BTreeMap<String, Vec<String>> =
         std::collections::BTreeMap::new();
     for id in ids {
@@ -231,8 +231,8 @@ pub(crate) fn noted(result: TaskResult, account: &str, ids: &[ObjectId]) -> Task
             .or_default()
             .push(id.to_string());
     }
-    result
-        .with_context("deploy.account.name", account)
+    TaskResult::succeeded()
+        .with_context("deploy.account.name", kubernetes.account_name())
         .with_context(wait::NAMES, json!(names))
 }
 

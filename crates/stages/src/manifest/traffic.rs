@@ -72,7 +72,7 @@ async fn turn(kubernetes: Kubernetes, input: TaskInput, traffic: Traffic) -> Don
         Traffic::On => kubernetes.enable_traffic(&id, &named).await?,
         Traffic::Off => kubernetes.disable_traffic(&id, &named).await?,
     };
-    let result = target::noted(TaskResult::succeeded(), kubernetes.account_name(), &[id]);
+    let result = target::changed(&kubernetes, &[id]);
     Ok(result.with_context(TURNED, turned))
 }
 
